@@ -1,0 +1,249 @@
+"""The one door to the database: what every store is given.
+
+A store calls `rows`, `run` and `many`, and groups them with `transaction`; it never commits,
+never sees a connection and never learns which engine answers.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, LiteralString, Protocol, Self
+
+from lsm.db.dialect import Dialect, Engine, bind, spell
+from lsm.errors import StorageError
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterable, Mapping
+    from contextlib import AbstractContextManager
+
+Row = dict[str, Any]
+
+
+class Session(Protocol):
+    """One connection of an engine, speaking that engine's spelling.
+
+    Every method raises the `StorageError` that fits, with the driver's error as its cause.
+    """
+
+    def fetch(
+        self, sql: str, params: Mapping[str, object]
+    ) -> tuple[list[str], list[tuple[Any, ...]]]:
+        """Column names and all rows; no names where there are no rows."""
+        ...
+
+    def execute(self, sql: str, params: Mapping[str, object]) -> int:
+        """The number of rows changed."""
+        ...
+
+    def execute_many(self, sql: str, params: Iterable[Mapping[str, object]]) -> None:
+        """Run *sql* once for each of *params*."""
+        ...
+
+    def script(self, sql: str) -> None:
+        """Run statements, spelled by the caller, that return nothing."""
+        ...
+
+
+class Backend(Protocol):
+    """An engine's connections."""
+
+    dialect: Dialect
+    url: str  # without a password
+
+    def reading(self) -> AbstractContextManager[Session]:
+        """A session that may only read; outside a transaction, each statement sees the newest."""
+        ...
+
+    def writing(self) -> AbstractContextManager[Session]:
+        """The session that may write, after waiting for its turn; no transaction is open yet."""
+        ...
+
+    def size(self) -> int:
+        """Bytes on disk."""
+        ...
+
+    def close(self) -> None:
+        """Give every connection back."""
+        ...
+
+
+class Database:
+    """An open database, safe to share between threads.
+
+    Readers see the newest commit and never wait for a writer. Writers of one process queue.
+    """
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+        self._dialect = backend.dialect
+        self._mine = _PerThread()
+        self._pid = os.getpid()
+
+    @property
+    def engine(self) -> Engine:
+        """For `vectordb`, which alone may ask."""
+        return self._dialect.engine
+
+    @property
+    def url(self) -> str:
+        """Path of the file, or address of the server without a password."""
+        return self._backend.url
+
+    @property
+    def in_transaction(self) -> bool:
+        """Whether this thread has a write transaction open."""
+        return self._mine.writer is not None
+
+    def rows(self, sql: LiteralString, /, **params: object) -> list[Row]:
+        """All rows, as dictionaries by column name.
+
+        Outside a transaction this may only read: a statement that changes rows and returns them
+        belongs into `transaction`.
+        """
+        with self._reader() as session:
+            names, found = session.fetch(spell(sql, self._dialect), bind(params, self._dialect))
+        return [dict(zip(names, row, strict=True)) for row in found]
+
+    def tuples(self, sql: LiteralString, /, **params: object) -> list[tuple[Any, ...]]:
+        """All rows, as tuples: for the few places that read 100,000 of them."""
+        with self._reader() as session:
+            return session.fetch(spell(sql, self._dialect), bind(params, self._dialect))[1]
+
+    def run(self, sql: LiteralString, /, **params: object) -> int:
+        """Change rows; the number changed. Its own transaction unless one is open."""
+        with self._writer() as session:
+            return session.execute(spell(sql, self._dialect), bind(params, self._dialect))
+
+    def many(self, sql: LiteralString, params: Iterable[Mapping[str, object]], /) -> None:
+        """Run *sql* for each of *params*: for all of them, or for none."""
+        bound = (bind(each, self._dialect) for each in params)
+        with self.transaction(), self._writer() as session:
+            session.execute_many(spell(sql, self._dialect), bound)
+
+    @contextmanager
+    def transaction(self) -> Generator[None]:
+        """All or nothing; inside another one, a savepoint of it.
+
+        Nothing slow belongs in here: no network, no model, no parsing, no sleep.
+
+        Raises:
+            BusyError: another process wrote for longer than we wait.
+        """
+        if self._mine.writer is not None:
+            with self._savepoint(self._mine.writer):
+                yield
+            return
+        self._check_process()
+        with self._backend.writing() as session:
+            session.execute(self._dialect.begin, {})
+            self._mine.writer = session
+            try:
+                yield
+                # Still "in transaction" while committing: a failed COMMIT is rolled back below.
+                session.execute("COMMIT", {})
+            except BaseException:
+                _roll_back(session, "ROLLBACK")
+                raise
+            finally:
+                self._mine.writer = None
+
+    @contextmanager
+    def snapshot(self) -> Generator[None]:
+        """Every read of this thread inside sees one and the same commit."""
+        if self._mine.writer is not None or self._mine.reader is not None:
+            yield  # already reading one state
+            return
+        self._check_process()
+        with self._backend.reading() as session:
+            session.execute(self._dialect.begin_snapshot, {})
+            self._mine.reader = session
+            try:
+                yield
+            finally:
+                self._mine.reader = None
+                _roll_back(session, "ROLLBACK")
+
+    def script(self, sql: str) -> None:
+        """Run statements as they are: for `migrate`, which alone makes tables."""
+        with self._writer() as session:
+            session.script(sql)
+
+    def lock_schema(self) -> None:
+        """Until the transaction ends, no other process migrates. SQLite has one writer anyway."""
+        if self._dialect.engine == "postgres":
+            self.rows("SELECT pg_advisory_xact_lock(7107437)")  # "lsm" as a number
+
+    def size(self) -> int:
+        """Bytes the database takes on disk."""
+        return self._backend.size()
+
+    def close(self) -> None:
+        """Give every connection back. Using it afterwards raises StorageError."""
+        self._backend.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @contextmanager
+    def _savepoint(self, session: Session) -> Generator[None]:
+        point = f"lsm_{self._mine.depth}"
+        session.execute(f"SAVEPOINT {point}", {})
+        self._mine.depth += 1
+        try:
+            yield
+            session.execute(f"RELEASE {point}", {})
+        except BaseException:
+            _roll_back(session, f"ROLLBACK TO {point}")
+            _roll_back(session, f"RELEASE {point}")
+            raise
+        finally:
+            self._mine.depth -= 1
+
+    @contextmanager
+    def _reader(self) -> Generator[Session]:
+        session = self._mine.writer or self._mine.reader
+        if session is not None:
+            yield session
+            return
+        self._check_process()
+        with self._backend.reading() as session:
+            yield session
+
+    @contextmanager
+    def _writer(self) -> Generator[Session]:
+        session = self._mine.writer
+        if session is not None:
+            yield session
+            return
+        with self.transaction():
+            session = self._mine.writer
+            assert session is not None  # noqa: S101 - transaction() has just set it
+            yield session
+
+    def _check_process(self) -> None:
+        # A connection carried over a fork corrupts the file; closing it there drops our locks.
+        if os.getpid() != self._pid:
+            raise StorageError("a database opened before fork() cannot be used after it; reopen it")
+
+
+class _PerThread(threading.local):
+    """What one thread has open."""
+
+    def __init__(self) -> None:
+        self.writer: Session | None = None
+        self.reader: Session | None = None
+        self.depth = 0
+
+
+def _roll_back(session: Session, statement: str) -> None:
+    try:
+        session.execute(statement, {})
+    except StorageError:
+        # The engine has rolled back by itself (disk full, lost server): the first error is
+        # the one to report.
+        return

@@ -1,0 +1,224 @@
+"""PostgreSQL through psycopg 3: a pool, one connection a statement or transaction.
+
+A mind lives in a schema of its own, named by ``?schema=`` in the URL (default ``lsm``), so that
+several fit into one database.
+"""
+
+from __future__ import annotations
+
+import re
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+from lsm.db.dialect import POSTGRES
+from lsm.errors import (
+    AccessError,
+    BusyError,
+    ConfigError,
+    ConflictError,
+    DiskFullError,
+    MissingExtraError,
+    StorageError,
+)
+
+try:
+    import psycopg
+    from psycopg import errors as pg
+    from psycopg_pool import ConnectionPool, PoolTimeout
+except ImportError as missing:
+    raise MissingExtraError("PostgreSQL", "postgres") from missing
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterable, Mapping
+
+_SCHEMA_NAME = re.compile(r"[a-z_][a-z0-9_]{0,62}")
+_POOL_SIZE = 8
+_CONNECT_SECONDS = 10
+_SETTINGS = {
+    "statement_timeout": "600s",
+    "idle_in_transaction_session_timeout": "60s",
+    "lock_timeout": "30s",
+    "timezone": "UTC",
+    "client_min_messages": "warning",
+}
+
+# "lsm" as a number: whoever migrates or creates the schema holds it until commit.
+SCHEMA_LOCK = 0x6C736D
+
+_ERRORS: tuple[tuple[type[Exception], type[StorageError]], ...] = (
+    (pg.IntegrityError, ConflictError),
+    (pg.LockNotAvailable, BusyError),
+    (pg.DeadlockDetected, BusyError),
+    (pg.SerializationFailure, BusyError),
+    (pg.DiskFull, DiskFullError),
+    (pg.InsufficientPrivilege, AccessError),
+    (pg.ReadOnlySqlTransaction, AccessError),
+    (pg.InvalidPassword, AccessError),
+    (pg.InvalidAuthorizationSpecification, AccessError),
+)
+
+
+def translate(error: psycopg.Error, url: str) -> StorageError:
+    """Our error for the driver's, naming the server."""
+    first_line = (str(error).strip() or type(error).__name__).splitlines()[0]
+    for theirs, ours in _ERRORS:
+        if isinstance(error, theirs):
+            return ours(f"{url}: {first_line}")
+    return StorageError(f"{url}: {first_line}")
+
+
+class PostgresSession:
+    """One pooled connection, in autocommit: nothing begins or commits behind our back."""
+
+    def __init__(self, connection: psycopg.Connection[tuple[Any, ...]], url: str) -> None:
+        self._connection = connection
+        self._url = url
+
+    def fetch(
+        self, sql: str, params: Mapping[str, object]
+    ) -> tuple[list[str], list[tuple[Any, ...]]]:
+        try:
+            with self._connection.cursor(binary=True) as cursor:
+                cursor.execute(sql, params)  # pyright: ignore[reportArgumentType,reportCallIssue]
+                names = [column.name for column in cursor.description or ()]
+                return names, cursor.fetchall()
+        except psycopg.Error as error:
+            raise translate(error, self._url) from error
+
+    def execute(self, sql: str, params: Mapping[str, object]) -> int:
+        try:
+            return self._connection.execute(sql, params).rowcount  # pyright: ignore[reportArgumentType,reportCallIssue]
+        except psycopg.Error as error:
+            raise translate(error, self._url) from error
+
+    def execute_many(self, sql: str, params: Iterable[Mapping[str, object]]) -> None:
+        try:
+            with self._connection.cursor() as cursor:
+                cursor.executemany(sql, params)  # pyright: ignore[reportArgumentType]
+        except psycopg.Error as error:
+            raise translate(error, self._url) from error
+
+    def script(self, sql: str) -> None:
+        try:
+            self._connection.execute(sql)  # pyright: ignore[reportArgumentType,reportCallIssue]
+        except psycopg.Error as error:
+            raise translate(error, self._url) from error
+
+
+class PostgresBackend:
+    """The connections of one process to one schema of one database."""
+
+    dialect = POSTGRES
+
+    def __init__(self, url: str) -> None:
+        address, self.schema = split_schema(url)
+        self.url = without_password(url)
+        self._closed = False
+        try:
+            self._pool = ConnectionPool(
+                address,
+                min_size=0,
+                max_size=_POOL_SIZE,
+                timeout=_CONNECT_SECONDS,
+                kwargs={"autocommit": True, "connect_timeout": _CONNECT_SECONDS},
+                configure=self._configure,
+                check=ConnectionPool.check_connection,
+                open=False,
+            )
+            with psycopg.connect(
+                address, autocommit=True, connect_timeout=_CONNECT_SECONDS
+            ) as first:
+                self._prepare(first)
+            self._pool.open()
+        except psycopg.Error as error:
+            raise translate(error, self.url) from error
+
+    @contextmanager
+    def reading(self) -> Generator[PostgresSession]:
+        if self._closed:
+            raise StorageError(f"{self.url}: this database has been closed")
+        try:
+            connection = self._pool.getconn()
+        except PoolTimeout as error:
+            raise StorageError(f"{self.url}: no connection within {_CONNECT_SECONDS} s") from error
+        except psycopg.Error as error:
+            raise translate(error, self.url) from error
+        try:
+            yield PostgresSession(connection, self.url)
+        finally:
+            self._pool.putconn(connection)
+
+    writing = reading  # every connection may write; the server queues writers by row
+
+    def size(self) -> int:
+        with self.reading() as session:
+            _, rows = session.fetch(
+                "SELECT coalesce(sum(pg_total_relation_size(oid)), 0)::bigint FROM pg_class"
+                " WHERE relnamespace = %(schema)s::regnamespace AND relkind = 'r'",
+                {"schema": self.schema},
+            )
+        return rows[0][0]
+
+    def close(self) -> None:
+        self._closed = True
+        self._pool.close()
+
+    def _prepare(self, connection: psycopg.Connection[Any]) -> None:
+        encoding = connection.info.parameter_status("server_encoding")
+        if encoding != "UTF8":
+            raise StorageError(
+                f"{self.url}: its encoding is {encoding}; create the database with UTF8"
+            )
+        with connection.transaction():
+            # IF NOT EXISTS looks first and creates then: two processes at once would collide.
+            connection.execute("SELECT pg_advisory_xact_lock(%s)", (SCHEMA_LOCK,))
+            if not _exists(connection, "pg_namespace", "nspname", self.schema):
+                connection.execute(f"CREATE SCHEMA {self.schema}")  # pyright: ignore[reportArgumentType,reportCallIssue]
+            if not _exists(connection, "pg_extension", "extname", "vector"):
+                self._create_extension(connection)
+
+    def _create_extension(self, connection: psycopg.Connection[Any]) -> None:
+        try:
+            connection.execute("CREATE EXTENSION vector SCHEMA public")
+        except (pg.UndefinedFile, pg.FeatureNotSupported, pg.InsufficientPrivilege) as error:
+            raise StorageError(
+                f"{self.url}: the extension pgvector is missing; install it and, as a superuser, "
+                "run CREATE EXTENSION vector"
+            ) from error
+
+    def _configure(self, connection: psycopg.Connection[Any]) -> None:
+        connection.execute(f"SET search_path = {self.schema}, public")  # pyright: ignore[reportArgumentType,reportCallIssue]
+        for name, value in _SETTINGS.items():
+            connection.execute(f"SET {name} = '{value}'")  # pyright: ignore[reportArgumentType,reportCallIssue]
+        if connection.execute("SHOW synchronous_commit").fetchone() == ("off",):
+            connection.execute("SET synchronous_commit = on")
+
+
+def _exists(connection: psycopg.Connection[Any], catalog: str, column: str, name: str) -> bool:
+    query = f"SELECT 1 FROM {catalog} WHERE {column} = %s"  # noqa: S608 - two constants above
+    return connection.execute(query, (name,)).fetchone() is not None  # pyright: ignore[reportArgumentType,reportCallIssue]
+
+
+def split_schema(url: str) -> tuple[str, str]:
+    """*url* without our ``schema`` parameter, and the schema it named.
+
+    Raises:
+        ConfigError: the name would need quoting.
+    """
+    parts = urlsplit(url)
+    query = parse_qsl(parts.query, keep_blank_values=True)
+    schema = dict(query).get("schema", "lsm")
+    if not _SCHEMA_NAME.fullmatch(schema):
+        raise ConfigError("database", f"schema={schema}: use small letters, digits and _ only")
+    rest = urlencode([(key, value) for key, value in query if key != "schema"])
+    return urlunsplit(parts._replace(query=rest)), schema
+
+
+def without_password(url: str) -> str:
+    """*url* fit to be shown."""
+    parts = urlsplit(url)
+    if parts.password is None:
+        return url
+    host = parts.netloc.rsplit("@", 1)[1]
+    return urlunsplit(parts._replace(netloc=f"{parts.username}@{host}"))

@@ -1,0 +1,320 @@
+"""SQLite through apsw: one writer behind a lock, one read-only connection a thread.
+
+The only module that imports apsw. Nothing else may even `open()` the file: POSIX drops a
+process's locks on a file with the first descriptor of it that the process closes.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import sys
+import threading
+import time
+import weakref
+from collections import Counter
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import apsw
+
+from lsm.db.dialect import SQLITE
+from lsm.db.locks import holders
+from lsm.errors import (
+    AccessError,
+    BusyError,
+    ConflictError,
+    DamagedError,
+    DiskFullError,
+    ForeignError,
+    ReplacedError,
+    StorageError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterable, Mapping
+
+READ_ONLY_URI = apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI
+BUSY_MS = 10_000  # how long one attempt waits for another process
+_ATTEMPTS = 3  # with a random pause between them, so that two waiters do not stay in step
+_PAGE_BYTES = 8192  # vectors and chunk texts are larger than SQLite's default page is made for
+_WAL_LIMIT_BYTES = 64 * 1024 * 1024
+
+# (device, inode) of each file this process has a backend on, and how many.
+_open_files: Counter[tuple[int, int] | None] = Counter()
+
+# Checked after being set: a pragma SQLite does not like is ignored without a word.
+_PRAGMAS: dict[str, int] = {
+    "synchronous": 2,  # FULL: an acknowledged commit survives a power cut
+    "foreign_keys": 1,
+    "recursive_triggers": 1,
+    "secure_delete": 1,  # what is deleted is overwritten, so that forgetting is true
+    "trusted_schema": 0,
+    "cell_size_check": 1,
+    "temp_store": 2,  # memory: no temporary file ever holds a document
+    "mmap_size": 0,  # an I/O error must be an error, not a signal
+    "journal_size_limit": _WAL_LIMIT_BYTES,
+}
+# What SQL from outside could use to wear the machine down; ours stays far below.
+_LIMITS: dict[int, int] = {
+    apsw.SQLITE_LIMIT_LENGTH: 256 * 1024 * 1024,
+    apsw.SQLITE_LIMIT_SQL_LENGTH: 1024 * 1024,
+    apsw.SQLITE_LIMIT_ATTACHED: 0,
+    apsw.SQLITE_LIMIT_EXPR_DEPTH: 200,
+}
+
+_ERRORS: tuple[tuple[type[Exception], type[StorageError]], ...] = (
+    (apsw.ConstraintError, ConflictError),
+    (apsw.BusyError, BusyError),
+    (apsw.LockedError, BusyError),
+    (apsw.FullError, DiskFullError),
+    (apsw.ReadOnlyError, AccessError),
+    (apsw.CantOpenError, AccessError),
+    (apsw.PermissionsError, AccessError),
+    (apsw.NotADBError, ForeignError),
+    (apsw.CorruptError, DamagedError),
+)
+
+
+def translate(error: apsw.Error, path: str) -> StorageError:
+    """Our error for the driver's, naming the file."""
+    for theirs, ours in _ERRORS:
+        if isinstance(error, theirs):
+            return ours(f"{path}: {_plain(error, path)}")
+    return StorageError(f"{path}: {error}")
+
+
+def _plain(error: apsw.Error, path: str) -> str:
+    if isinstance(error, apsw.FullError):
+        return "the disk is full; nothing was changed; free some space and run it again"
+    if isinstance(error, (apsw.BusyError, apsw.LockedError)):
+        return f"busy: {holders(path)} kept it locked for {BUSY_MS * _ATTEMPTS // 1000} s"
+    return str(error)
+
+
+class SqliteSession:
+    """One apsw connection."""
+
+    def __init__(self, connection: apsw.Connection, path: str) -> None:
+        self._connection = connection
+        self._path = path
+
+    def fetch(
+        self, sql: str, params: Mapping[str, object]
+    ) -> tuple[list[str], list[tuple[Any, ...]]]:
+        try:
+            cursor = self._connection.execute(sql, params)  # pyright: ignore[reportArgumentType]
+            names = _names(cursor)
+            return names, cursor.fetchall()
+        except apsw.Error as error:
+            raise translate(error, self._path) from error
+
+    def execute(self, sql: str, params: Mapping[str, object]) -> int:
+        try:
+            self._connection.execute(sql, params).fetchall()  # pyright: ignore[reportArgumentType]
+            return self._connection.changes()
+        except apsw.Error as error:
+            raise translate(error, self._path) from error
+
+    def execute_many(self, sql: str, params: Iterable[Mapping[str, object]]) -> None:
+        try:
+            self._connection.executemany(sql, params)  # pyright: ignore[reportArgumentType]
+        except apsw.Error as error:
+            raise translate(error, self._path) from error
+
+    def script(self, sql: str) -> None:
+        self.execute(sql, {})
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+class SqliteBackend:
+    """The connections of one process to one file."""
+
+    dialect = SQLITE
+
+    def __init__(self, path: str, *, read_only: bool = False) -> None:
+        self.url = path
+        self._read_only = read_only
+        self._identity = _identity(path)
+        _open_files[self._identity] += 1
+        self._turn = threading.RLock()
+        self._writer: SqliteSession | None = None
+        self._mine = threading.local()
+        # A thread that ends drops its reader, which closes it; close() ends the others.
+        self._readers: weakref.WeakSet[SqliteSession] = weakref.WeakSet()
+        self._closed = False
+
+    @contextmanager
+    def reading(self) -> Generator[SqliteSession]:
+        self._check_open()
+        session: SqliteSession | None = getattr(self._mine, "session", None)
+        if session is None:
+            session = SqliteSession(open_reader(self.url), self.url)
+            self._mine.session = session
+            self._readers.add(session)
+        yield session
+
+    @contextmanager
+    def writing(self) -> Generator[SqliteSession]:
+        self._check_open()
+        if self._read_only:
+            raise AccessError(
+                f"{self.url}: it, or its folder, is read-only: search works, changes do not"
+            )
+        if not self._turn.acquire(timeout=_ATTEMPTS * BUSY_MS / 1000):
+            raise BusyError(f"{self.url}: busy: another thread of this process is still writing")
+        try:
+            self._check_identity()
+            if self._writer is None:
+                self._writer = _QueueingSession(open_writer(self.url), self.url)
+            yield self._writer
+        finally:
+            self._turn.release()
+
+    def size(self) -> int:
+        total = 0
+        for suffix in ("", "-wal"):
+            with suppress(FileNotFoundError):
+                total += os.stat(self.url + suffix).st_size
+        return total
+
+    def close(self) -> None:
+        if not self._closed:
+            _open_files[self._identity] -= 1
+        self._closed = True
+        for session in (*self._readers, self._writer):
+            if session is not None:
+                session.close()
+        self._readers.clear()
+        self._writer = None
+        self._mine = threading.local()
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise StorageError(f"{self.url}: this database has been closed")
+
+    def _check_identity(self) -> None:
+        if _identity(self.url) != self._identity:
+            raise ReplacedError(f"{self.url}: replaced by another file while open; start again")
+
+
+class _QueueingSession(SqliteSession):
+    """The writer: waits its turn among processes at BEGIN IMMEDIATE, and only there."""
+
+    def execute(self, sql: str, params: Mapping[str, object]) -> int:
+        if sql != SQLITE.begin:
+            return super().execute(sql, params)
+        for attempt in range(_ATTEMPTS - 1):
+            try:
+                return super().execute(sql, params)
+            except BusyError:
+                time.sleep(random.uniform(0.01, 0.1) * (attempt + 1))  # noqa: S311 - a pause
+        return super().execute(sql, params)
+
+
+def is_open(path: str) -> bool:
+    """Whether this process has *path* open, so that reading it directly would drop locks."""
+    return _open_files[_identity(path)] > 0
+
+
+def open_writer(path: str) -> apsw.Connection:
+    """The connection that may change *path*, which must exist.
+
+    Raises:
+        StorageError: the file cannot be opened, or a setting did not take.
+    """
+    try:
+        connection = apsw.Connection(path, flags=apsw.SQLITE_OPEN_READWRITE)
+        _configure(connection)
+        connection.pragma("page_size", _PAGE_BYTES)  # of a file that has no page yet
+        _expect(connection, "journal_mode", _wal(connection), "wal")
+    except apsw.Error as error:
+        raise translate(error, path) from error
+    return connection
+
+
+def open_reader(path: str) -> apsw.Connection:
+    """A connection to *path* that cannot change it.
+
+    Raises:
+        StorageError: the file cannot be opened.
+    """
+    try:
+        connection = apsw.Connection(path, flags=apsw.SQLITE_OPEN_READONLY)
+        try:
+            connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchall()
+        except (apsw.CantOpenError, apsw.ReadOnlyError):
+            # A WAL database in a folder we may not write to: without a log to read, its bytes
+            # cannot change either, and SQLite may be told so.
+            if os.path.exists(path + "-wal") or os.access(os.path.dirname(path) or ".", os.W_OK):
+                raise
+            connection = apsw.Connection(immutable(path), flags=READ_ONLY_URI)
+        _configure(connection)
+        _set(connection, "query_only", 1)
+    except apsw.Error as error:
+        raise translate(error, path) from error
+    return connection
+
+
+def immutable(path: str) -> str:
+    """The URI by which SQLite reads *path* without locks, logs or any file beside it."""
+    return f"file:{quote(path)}?immutable=1"
+
+
+def _configure(connection: apsw.Connection) -> None:
+    connection.set_busy_timeout(BUSY_MS)
+    for name, value in _PRAGMAS.items():
+        _set(connection, name, value)
+    for limit, value in _LIMITS.items():
+        connection.limit(limit, value)
+    for option in (apsw.SQLITE_DBCONFIG_DQS_DML, apsw.SQLITE_DBCONFIG_DQS_DDL):
+        connection.config(option, 0)
+    connection.config(apsw.SQLITE_DBCONFIG_DEFENSIVE, 1)
+    if sys.platform == "darwin":
+        # Only there does fsync return before the drive has written.
+        _set(connection, "fullfsync", 1)
+        _set(connection, "checkpoint_fullfsync", 1)
+
+
+def _set(connection: apsw.Connection, name: str, value: int) -> None:
+    connection.pragma(name, value)
+    _expect(connection, name, connection.pragma(name), value)
+
+
+def _expect(connection: apsw.Connection, name: str, got: object, wanted: object) -> None:
+    if got != wanted:
+        raise StorageError(
+            f"{connection.db_filename('main')}: SQLite refused {name}={wanted} (it is {got}); "
+            "the file system may lack shared memory or locks"
+        )
+
+
+def _wal(connection: apsw.Connection) -> object:
+    # Changing the mode takes an exclusive lock that no busy timeout waits for.
+    for attempt in range(50):
+        try:
+            mode = connection.pragma("journal_mode")
+            return mode if mode == "wal" else connection.pragma("journal_mode", "wal")
+        except apsw.BusyError:
+            if attempt == 49:
+                raise
+            time.sleep(random.uniform(0.01, 0.1))  # noqa: S311 - a pause
+    return None
+
+
+def _names(cursor: apsw.Cursor) -> list[str]:
+    # A statement that gave no row is through, and apsw no longer knows its columns.
+    with suppress(apsw.ExecutionCompleteError):
+        return [column[0] for column in cursor.get_description()]
+    return []
+
+
+def _identity(path: str) -> tuple[int, int] | None:
+    try:
+        found = os.stat(path)
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino
