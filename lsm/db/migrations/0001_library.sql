@@ -9,7 +9,8 @@ CREATE TABLE lsm_counters (
     name       TEXT   NOT NULL PRIMARY KEY,
     next_value BIGINT NOT NULL
 );
-INSERT INTO lsm_counters (name, next_value) VALUES ('chunk', 1), ('document', 1), ('schema', 1);
+INSERT INTO lsm_counters (name, next_value) VALUES
+    ('chunk', 1), ('document', 1), ('schema', 1), ('vector_rewrites', 0);
 
 -- Folders and files that `lsm ingest` reads.
 CREATE TABLE lsm_roots (
