@@ -1,0 +1,27 @@
+"""Every setting, its type and its default. Defaults stand here and nowhere else."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from lsm.config.models.library import EmbeddingConfig, LibraryConfig
+
+__all__ = ["Config", "DatabaseConfig", "EmbeddingConfig", "LibraryConfig"]
+
+
+class DatabaseConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where everything is kept."""
+
+    # "postgresql://..." or a path; "" is lsm.db in the home folder.
+    url: Annotated[str, Meta(max_length=4096)] = ""
+
+
+class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The whole of `lsm.toml`."""
+
+    library: LibraryConfig = LibraryConfig()
+    embedding: EmbeddingConfig = EmbeddingConfig()
+    database: DatabaseConfig = DatabaseConfig()

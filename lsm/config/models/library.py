@@ -1,0 +1,47 @@
+"""Settings of what is read and how it is found."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from lsm.errors import ConfigError
+
+Positive = Annotated[int, Meta(ge=1)]
+
+
+class LibraryConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What is read from disk."""
+
+    roots: tuple[str, ...] = ()  # folders and files; ~ is your home
+    exclude: tuple[str, ...] = ()  # globs of what is left out, besides what always is
+    hidden: bool = False  # read names that begin with a dot
+    chunk_target: Annotated[int, Meta(ge=200, le=8000)] = 1200  # characters
+    chunk_maximum: Annotated[int, Meta(ge=200, le=16000)] = 2000  # characters
+    max_text_mb: Annotated[int, Meta(ge=1, le=4096)] = 64  # a larger text file is refused
+    max_document_mb: Annotated[int, Meta(ge=1, le=4096)] = 200  # the same for PDF, Office, ...
+    seconds_per_file: Annotated[float, Meta(gt=0, le=3600)] = 30.0
+    memory_per_child_mb: Annotated[int, Meta(ge=256)] = 1024
+    workers: Annotated[int, Meta(ge=0, le=64)] = 0  # children that parse; 0: one for each core
+
+    def __post_init__(self) -> None:
+        if self.chunk_target > self.chunk_maximum:
+            raise ConfigError(
+                "library.chunk_target", "must not be larger than library.chunk_maximum"
+            )
+
+
+class EmbeddingConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What turns text into vectors. Keys of services come from the environment only."""
+
+    model: str = "wordllama"
+    base_url: str | None = None
+    dimension: Positive | None = None
+    query_prefix: str = ""
+    document_prefix: str = ""
+    api_key_env: str = "OPENAI_API_KEY"
+    timeout_s: Annotated[float, Meta(gt=0)] = 60.0
+    batch_tokens: Positive = 8192
+    offline: bool = False
