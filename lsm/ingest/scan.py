@@ -1,0 +1,174 @@
+"""Compares what the disk holds with what the manifest remembers. Reads no file."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+from lsm.ingest.walk import Problem, Start, Walk
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from lsm.db import Database
+    from lsm.ingest.selection import Selection
+
+# A write within this time of our reading may have left the same times behind.
+SLACK_NS = 2_000_000_000
+
+# As little as decides, for there is a row for every file: `trusted` is 0 where the times may lie.
+_KNOWN = """
+SELECT source_path, mtime_ns, file_size, ctime_ns, inode,
+       CASE WHEN mtime_ns + :slack <= checked_ns AND ctime_ns + :slack <= checked_ns
+             AND schema_version_id IN :schemas[] THEN 1 ELSE 0 END AS trusted,
+       folder_tags
+  FROM lsm_manifest
+"""
+_FAILED = "SELECT source_path, file_size, mtime_ns, ctime_ns, chunking, code FROM lsm_ingest_errors"
+# Worth another try although the file is the same: what stood against it may be gone.
+_PASSING = frozenset({"changing", "vanished", "permission_denied", "unreadable", "oom"})
+
+
+Known = tuple[str, int, int, int, int, int, str]
+"""A row of `_KNOWN`. A bare tuple: making an object of each would double the time of a scan."""
+
+
+class Candidate(NamedTuple):
+    """A file that has to be read to know more."""
+
+    path: str
+    found: os.stat_result
+    is_known: bool
+    folder_tags: str
+
+
+@dataclass
+class Plan:
+    """What a run has to do, and what it has not."""
+
+    to_read: list[Candidate] = field(default_factory=list[Candidate])
+    to_retag: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])  # path, tags
+    gone: list[str] = field(default_factory=list[str])
+    missing: list[str] = field(default_factory=list[str])  # starts that are not there at all
+    problems: list[Problem] = field(default_factory=list[Problem])
+    still_failing: list[str] = field(default_factory=list[str])  # unchanged since they failed
+    seen: int = 0
+    unchanged: int = 0
+    skipped: int = 0
+
+
+@dataclass(frozen=True)
+class Rule:
+    """When a file is read although its times say nothing has changed."""
+
+    schemas: frozenset[int]  # ids of the schema versions that today's settings would make again
+    chunking: str  # today's parsers, chunker and sizes
+    own_files: frozenset[tuple[int, int]]  # (device, inode) of our database
+    force: bool = False  # read and parse everything
+    verify: bool = False  # read everything, parse what differs
+
+
+def load_failed(db: Database) -> dict[str, tuple[int, int, int, str, str]]:
+    """Files that could not be read: size, mtime, ctime, chunking and code, by path."""
+    return {row[0]: row[1:] for row in db.tuples(_FAILED)}
+
+
+def scan(
+    db: Database,
+    starts: Sequence[Start],
+    selection: Selection,
+    rule: Rule,
+    on_folder: Callable[[int], None] = lambda _: None,
+) -> Plan:
+    """Walk *starts* and say what has to be done about what is there.
+
+    Args:
+        db: holds the manifest.
+        starts: where to look; only what lies below them can be found gone.
+        selection: which files count.
+        rule: what forces a file to be read.
+        on_folder: told the number of files seen so far, folder by folder.
+    """
+    plan = Plan()
+    rows = db.tuples(_KNOWN, slack=SLACK_NS, schemas=list(rule.schemas))
+    unseen: dict[str, Known] = {row[0]: row for row in rows}  # pyright: ignore[reportAssignmentType]
+    judge = _Judge(plan, rule, load_failed(db), unseen)
+    for seen in Walk(starts, selection):
+        judge.folder(seen.files, seen.tags.text)
+        plan.skipped += seen.skipped
+        plan.problems += seen.problems
+        on_folder(plan.seen)
+    _find_gone(plan, starts, unseen)
+    return plan
+
+
+class _Judge:
+    """Sorts files, folder by folder. Tight: this runs for every file of every ingest."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        rule: Rule,
+        failed: Mapping[str, tuple[int, int, int, str, str]],
+        unseen: dict[str, Known],
+    ) -> None:
+        self._plan = plan
+        self._rule = rule
+        self._failed = failed
+        self._unseen = unseen
+
+    def folder(self, files: list[tuple[str, os.stat_result]], tags: str) -> None:
+        plan, take, failed = self._plan, self._unseen.pop, self._failed
+        trusting = not (self._rule.force or self._rule.verify)
+        plan.seen += len(files)
+        for path, found in files:
+            known = take(path, None)
+            if (
+                known is not None
+                and known[1] == found.st_mtime_ns
+                and known[2] == found.st_size
+                and known[3] == found.st_ctime_ns
+                and known[4] == found.st_ino
+                and known[5]
+                and trusting
+                and path not in failed
+            ):
+                plan.unchanged += 1
+                if known[6] != tags:
+                    plan.to_retag.append((path, tags))
+            else:
+                self._read(path, found, tags, is_known=known is not None)
+
+    def _read(self, path: str, found: os.stat_result, tags: str, *, is_known: bool) -> None:
+        if (found.st_dev, found.st_ino) in self._rule.own_files:
+            self._plan.skipped += 1
+            self._plan.seen -= 1
+        elif not self._rule.force and self._fails_again(path, found):
+            self._plan.still_failing.append(path)
+        else:
+            self._plan.to_read.append(Candidate(path, found, is_known, tags))
+
+    def _fails_again(self, path: str, found: os.stat_result) -> bool:
+        failed = self._failed.get(path)
+        if failed is None or failed[4] in _PASSING:
+            return False
+        state = (found.st_size, found.st_mtime_ns, found.st_ctime_ns, self._rule.chunking)
+        return failed[:4] == state
+
+
+def _find_gone(plan: Plan, starts: Sequence[Start], unseen: Iterable[str]) -> None:
+    places = {start.path for start in starts}
+    problems = {problem.path: problem.code for problem in plan.problems}
+    plan.missing = [path for path in places if problems.get(path) == "vanished"]
+    # What could not be looked into is not gone: it, and all below it, stays as it is.
+    hidden = problems.keys() - plan.missing
+    below, shielded = tuple(map(_folder, places)), tuple(map(_folder, hidden))
+    for path in unseen:
+        inside = path in places or path.startswith(below)
+        if inside and path not in hidden and not path.startswith(shielded):
+            plan.gone.append(path)
+
+
+def _folder(path: str) -> str:
+    return path if path.endswith(os.sep) else path + os.sep
