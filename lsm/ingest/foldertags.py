@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -59,21 +60,12 @@ def read_folder_tags(
 
 
 def merged(*groups: Iterable[str]) -> tuple[str, ...]:
-    """Tags in the order they come, each once whatever its case, blank ones left out.
-
-    Raises:
-        ValueError: too many, or one too long to be a tag.
-    """
+    """Tags in the order they come, each once whatever its case; blank and overlong ones go."""
     found: dict[str, str] = {}
-    for group in groups:
-        for tag in group:
-            clean = " ".join(tag.replace("\0", "").split()).lstrip("#")
-            if len(clean) > _MAX_TAG_LENGTH:
-                raise ValueError(f"a tag is longer than {_MAX_TAG_LENGTH} characters")
-            if clean:
-                found.setdefault(clean.casefold(), clean)
-    if len(found) > _MAX_TAGS:
-        raise ValueError(f"there are more than {_MAX_TAGS} tags")
+    for tag in chain(*groups):
+        clean = " ".join(tag.replace("\0", "").split()).lstrip("#")
+        if 0 < len(clean) <= _MAX_TAG_LENGTH and len(found) < _MAX_TAGS:
+            found.setdefault(clean.casefold(), clean)
     return tuple(found.values())
 
 

@@ -20,6 +20,7 @@ SELECT source_path, mtime_ns, file_size, file_hash, version, embedding_model, sc
   FROM lsm_manifest
 """
 _LOAD_SOME = _COLUMNS + " WHERE source_path IN :paths[]"
+_WITH_HASH = _COLUMNS + " WHERE file_hash IN :hashes[]"
 _SAVE = """
 INSERT INTO lsm_manifest (source_path, mtime_ns, file_size, file_hash, version, embedding_model,
                           schema_version_id, updated_at, ctime_ns, inode, device, checked_ns,
@@ -78,6 +79,11 @@ def load_manifest(db: Database, paths: Sequence[str] | None = None) -> dict[str,
     """Every file known, by path; or only those of *paths* that are."""
     rows = db.tuples(_COLUMNS) if paths is None else db.tuples(_LOAD_SOME, paths=list(paths))
     return {row[0]: FileState(*row) for row in rows}
+
+
+def states_with_hash(db: Database, hashes: Sequence[str]) -> list[FileState]:
+    """Every file known whose bytes have one of *hashes*."""
+    return [FileState(*row) for row in db.tuples(_WITH_HASH, hashes=list(hashes))]
 
 
 def save_manifest(

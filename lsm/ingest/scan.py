@@ -6,16 +6,18 @@ import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
+from lsm.ingest.failures import FailedFile, load_failures
 from lsm.ingest.walk import Problem, Start, Walk
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from lsm.db import Database
     from lsm.ingest.selection import Selection
 
 # A write within this time of our reading may have left the same times behind.
 SLACK_NS = 2_000_000_000
+INODE_MASK = 2**63 - 1  # some file systems use 64 bits, databases' integers have a sign
 
 # As little as decides, for there is a row for every file: `trusted` is 0 where the times may lie.
 _KNOWN = """
@@ -25,9 +27,10 @@ SELECT source_path, mtime_ns, file_size, ctime_ns, inode,
        folder_tags
   FROM lsm_manifest
 """
-_FAILED = "SELECT source_path, file_size, mtime_ns, ctime_ns, chunking, code FROM lsm_ingest_errors"
 # Worth another try although the file is the same: what stood against it may be gone.
-_PASSING = frozenset({"changing", "vanished", "permission_denied", "unreadable", "oom"})
+_PASSING = frozenset(
+    {"changing", "vanished", "permission_denied", "unreadable", "oom", "embedding"}
+)
 
 
 Known = tuple[str, int, int, int, int, int, str]
@@ -53,6 +56,8 @@ class Plan:
     missing: list[str] = field(default_factory=list[str])  # starts that are not there at all
     problems: list[Problem] = field(default_factory=list[Problem])
     still_failing: list[str] = field(default_factory=list[str])  # unchanged since they failed
+    recovered: list[str] = field(default_factory=list[str])  # failed once, and are not there now
+    below: int = 0  # files of the manifest that lie below the starts
     seen: int = 0
     unchanged: int = 0
     skipped: int = 0
@@ -67,11 +72,6 @@ class Rule:
     own_files: frozenset[tuple[int, int]]  # (device, inode) of our database
     force: bool = False  # read and parse everything
     verify: bool = False  # read everything, parse what differs
-
-
-def load_failed(db: Database) -> dict[str, tuple[int, int, int, str, str]]:
-    """Files that could not be read: size, mtime, ctime, chunking and code, by path."""
-    return {row[0]: row[1:] for row in db.tuples(_FAILED)}
 
 
 def scan(
@@ -93,13 +93,17 @@ def scan(
     plan = Plan()
     rows = db.tuples(_KNOWN, slack=SLACK_NS, schemas=list(rule.schemas))
     unseen: dict[str, Known] = {row[0]: row for row in rows}  # pyright: ignore[reportAssignmentType]
-    judge = _Judge(plan, rule, load_failed(db), unseen)
+    failed = {file.source_path: file for file in load_failures(db)}
+    judge = _Judge(plan, rule, failed, unseen)
     for seen in Walk(starts, selection):
         judge.folder(seen.files, seen.tags.text)
         plan.skipped += seen.skipped
         plan.problems += seen.problems
         on_folder(plan.seen)
-    _find_gone(plan, starts, unseen)
+    places = _Places(plan, starts)
+    plan.gone = [path for path in unseen if places.looked_into(path)]
+    plan.below = len(plan.gone) + len(rows) - len(unseen)
+    plan.recovered = [path for path in failed.keys() - judge.failing if places.looked_into(path)]
     return plan
 
 
@@ -110,13 +114,14 @@ class _Judge:
         self,
         plan: Plan,
         rule: Rule,
-        failed: Mapping[str, tuple[int, int, int, str, str]],
+        failed: dict[str, FailedFile],
         unseen: dict[str, Known],
     ) -> None:
         self._plan = plan
         self._rule = rule
         self._failed = failed
         self._unseen = unseen
+        self.failing: set[str] = set()  # paths that failed before, and are still there
 
     def folder(self, files: list[tuple[str, os.stat_result]], tags: str) -> None:
         plan, take, failed = self._plan, self._unseen.pop, self._failed
@@ -129,7 +134,7 @@ class _Judge:
                 and known[1] == found.st_mtime_ns
                 and known[2] == found.st_size
                 and known[3] == found.st_ctime_ns
-                and known[4] == found.st_ino
+                and known[4] == found.st_ino & INODE_MASK
                 and known[5]
                 and trusting
                 and path not in failed
@@ -141,6 +146,8 @@ class _Judge:
                 self._read(path, found, tags, is_known=known is not None)
 
     def _read(self, path: str, found: os.stat_result, tags: str, *, is_known: bool) -> None:
+        if path in self._failed:
+            self.failing.add(path)
         if (found.st_dev, found.st_ino) in self._rule.own_files:
             self._plan.skipped += 1
             self._plan.seen -= 1
@@ -151,23 +158,33 @@ class _Judge:
 
     def _fails_again(self, path: str, found: os.stat_result) -> bool:
         failed = self._failed.get(path)
-        if failed is None or failed[4] in _PASSING:
+        if failed is None or failed.code in _PASSING:
             return False
-        state = (found.st_size, found.st_mtime_ns, found.st_ctime_ns, self._rule.chunking)
-        return failed[:4] == state
+        before = (failed.file_size, failed.mtime_ns, failed.ctime_ns, failed.chunking)
+        return before == (
+            found.st_size,
+            found.st_mtime_ns,
+            found.st_ctime_ns,
+            self._rule.chunking,
+        )
 
 
-def _find_gone(plan: Plan, starts: Sequence[Start], unseen: Iterable[str]) -> None:
-    places = {start.path for start in starts}
-    problems = {problem.path: problem.code for problem in plan.problems}
-    plan.missing = [path for path in places if problems.get(path) == "vanished"]
-    # What could not be looked into is not gone: it, and all below it, stays as it is.
-    hidden = problems.keys() - plan.missing
-    below, shielded = tuple(map(_folder, places)), tuple(map(_folder, hidden))
-    for path in unseen:
-        inside = path in places or path.startswith(below)
-        if inside and path not in hidden and not path.startswith(shielded):
-            plan.gone.append(path)
+class _Places:
+    """Where a scan has looked, and where it could not."""
+
+    def __init__(self, plan: Plan, starts: Sequence[Start]) -> None:
+        self._exact = {start.path for start in starts}
+        problems = {p.path: p.code for p in plan.problems if p.code != "tags_ignored"}
+        plan.missing = [path for path in self._exact if problems.get(path) == "vanished"]
+        # What could not be looked into is not gone: it, and all below it, stays as it is.
+        self._hidden = problems.keys() - plan.missing
+        self._below = tuple(map(_folder, self._exact))
+        self._shielded = tuple(map(_folder, self._hidden))
+
+    def looked_into(self, path: str) -> bool:
+        """Whether *path* would have been seen if it were there."""
+        inside = path in self._exact or path.startswith(self._below)
+        return inside and path not in self._hidden and not path.startswith(self._shielded)
 
 
 def _folder(path: str) -> str:

@@ -59,7 +59,7 @@ class IndexEntry:
     title: str
     heading: str
     text: str
-    schema_version_id: int  # whose model made the vector
+    space_id: int  # whose model made the vector
     vector: Vector  # shape (d,), float32, unit length
 
 
@@ -77,9 +77,7 @@ class ChunkIndex(Protocol):
         """
         ...
 
-    def replace_vectors(
-        self, schema_version_id: int, vectors: Sequence[tuple[int, Vector]]
-    ) -> None:
+    def replace_vectors(self, space_id: int, vectors: Sequence[tuple[int, Vector]]) -> None:
         """Give chunks, by id, the vector of another model.
 
         Raises:
@@ -96,26 +94,24 @@ class ChunkIndex(Protocol):
         ...
 
     def nearest(
-        self, query: Vector, schema_version_id: int, k: int, where: Where = ANYWHERE
+        self, query: Vector, space_id: int, k: int, where: Where = ANYWHERE
     ) -> list[Scored]:
         """The *k* chunks closest to *query* by cosine in [-1, 1], closest first.
 
         Args:
-            query: shape (d,), float32, unit length, of the model named by *schema_version_id*;
+            query: shape (d,), float32, unit length, of the model named by *space_id*;
                 chunks of other models are not compared with it.
-            schema_version_id: row of `lsm_schema_versions`.
+            space_id: row of `lsm_vector_spaces`.
             k: at least 1; fewer hits come back when fewer chunks qualify.
             where: which chunks qualify.
         """
         ...
 
-    def known_vectors(
-        self, text_hashes: Sequence[str], schema_version_id: int
-    ) -> dict[str, Vector]:
+    def known_vectors(self, text_hashes: Sequence[str], space_id: int) -> dict[str, Vector]:
         """Vectors already made for chunks of the same content hash, by hash."""
         ...
 
-    def outdated(self, schema_version_id: int, limit: int) -> list[int]:
+    def outdated(self, space_id: int, limit: int) -> list[int]:
         """At most *limit* chunks whose vector is of another model."""
         ...
 

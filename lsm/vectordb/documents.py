@@ -21,8 +21,8 @@ _AT = """
    AND (version_out IS NULL OR version_out > :version)
 """
 _DOCUMENT_COLUMNS = """
-SELECT document_id, version_in, source_path, extension, title, tags_json, metadata_json,
-       flags_json, modified_at, file_size, file_hash, outline_json
+SELECT document_id, version_in, source_path, extension, title, tags_json, own_tags_json,
+       metadata_json, flags_json, modified_at, file_size, file_hash, outline_json
   FROM lsm_documents
 """
 _BY_ID = _DOCUMENT_COLUMNS + " WHERE document_id IN :ids[]" + _AT
@@ -64,6 +64,7 @@ class DocumentVersion:
     extension: str
     title: str
     tags: tuple[str, ...]
+    own_tags: tuple[str, ...]  # without its folders'
     metadata: dict[str, str]
     flags: tuple[str, ...]
     modified_at: str
@@ -143,6 +144,7 @@ def _document(row: Row) -> DocumentVersion:
         extension=row["extension"],
         title=row["title"],
         tags=msgspec.json.decode(row["tags_json"], type=tuple[str, ...]),
+        own_tags=msgspec.json.decode(row["own_tags_json"], type=tuple[str, ...]),
         metadata=msgspec.json.decode(row["metadata_json"], type=dict[str, str]),
         flags=msgspec.json.decode(row["flags_json"], type=tuple[str, ...]),
         modified_at=row["modified_at"],

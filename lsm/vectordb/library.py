@@ -40,18 +40,18 @@ UPDATE lsm_documents SET version_out = :version
 """
 _ADD_DOCUMENT = """
 INSERT INTO lsm_documents (document_id, version_in, source_path, extension, title, tags_json,
-                           metadata_json, flags_json, modified_at, file_size, file_hash,
-                           outline_json)
-VALUES (:document_id, :version_in, :source_path, :extension, :title, :tags_json, :metadata_json,
-        :flags_json, :modified_at, :file_size, :file_hash, :outline_json)
+                           own_tags_json, metadata_json, flags_json, modified_at,
+                           file_size, file_hash, outline_json)
+VALUES (:document_id, :version_in, :source_path, :extension, :title, :tags_json, :own_tags_json,
+        :metadata_json, :flags_json, :modified_at, :file_size, :file_hash, :outline_json)
 """
 # A file that moved, or whose folder's tags changed: the same document under another label.
 _RELABEL = """
 INSERT INTO lsm_documents (document_id, version_in, source_path, extension, title, tags_json,
-                           metadata_json, flags_json, modified_at, file_size, file_hash,
-                           outline_json)
-SELECT document_id, :version, :source_path, :extension, :title, :tags_json, metadata_json,
-       flags_json, :modified_at, file_size, file_hash, outline_json
+                           own_tags_json, metadata_json, flags_json, modified_at,
+                           file_size, file_hash, outline_json)
+SELECT document_id, :version, :source_path, :extension, :title, :tags_json,
+       own_tags_json, metadata_json, flags_json, :modified_at, file_size, file_hash, outline_json
   FROM lsm_documents
  WHERE document_id = :document_id AND version_out = :version
 """
@@ -79,6 +79,7 @@ class NewDocument:
     title: str  # what people read; falls back to the file's name
     own_title: str  # what the file itself says, or ""
     tags: tuple[str, ...]
+    own_tags: tuple[str, ...]  # those among `tags` that the file itself gives
     metadata: Mapping[str, str]
     flags: tuple[str, ...]
     modified_at: str
@@ -121,7 +122,7 @@ class LibraryWriter:
         documents: Sequence[NewDocument],
         vectors: Mapping[str, Vector],
         version: int,
-        schema_version_id: int,
+        space_id: int,
     ) -> Written:
         """Make *documents* current from *version* on.
 
@@ -131,10 +132,10 @@ class LibraryWriter:
             documents: each path once.
             vectors: by text hash, for every piece that its document does not hold already.
             version: the running ingest's.
-            schema_version_id: what made the vectors.
+            space_id: what made the vectors.
         """
         known = [d.document_id for d in documents if d.document_id is not None]
-        batch = _Batch(version, schema_version_id, self._current_chunks(known), vectors)
+        batch = _Batch(version, space_id, self._current_chunks(known), vectors)
         batch.document_ids = self._take("document", len(documents) - len(known))
         batch.chunk_ids = self._take("chunk", batch.count_new(documents))
         for document in documents:
@@ -195,7 +196,7 @@ class _Batch:
     """Collects the rows of one `put`."""
 
     version: int
-    schema_version_id: int
+    space_id: int
     current: Mapping[int, Mapping[str, int]]  # document -> text hash -> chunk
     vectors: Mapping[str, Vector]
     document_ids: Iterator[int] = field(default_factory=lambda: iter(()))  # for new documents
@@ -253,7 +254,7 @@ class _Batch:
                 document.own_title,
                 piece.heading,
                 piece.text,
-                self.schema_version_id,
+                self.space_id,
                 self.vectors[piece.text_hash],
             )
         )
@@ -273,6 +274,7 @@ class _Batch:
             "extension": document.extension,
             "title": document.title,
             "tags_json": _json(document.tags),
+            "own_tags_json": _json(document.own_tags),
             "metadata_json": _json(document.metadata),
             "flags_json": _json(document.flags),
             "modified_at": document.modified_at,

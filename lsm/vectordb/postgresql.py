@@ -30,20 +30,25 @@ SELECT :chunk_id, terms, (SELECT coalesce(sum(cardinality(positions)), 0) FROM u
 """
 _REMOVE_TEXT = "DELETE FROM chunks_fts WHERE chunk_id IN :ids[]"
 _ADD_VECTOR = """
-INSERT INTO vec_chunks (chunk_id, schema_version_id, embedding)
-VALUES (:chunk_id, :schema_version_id, CAST(:embedding AS halfvec))
+INSERT INTO vec_chunks (chunk_id, space_id, embedding)
+VALUES (:chunk_id, :space_id, CAST(:embedding AS halfvec))
     ON CONFLICT (chunk_id) DO UPDATE
-   SET schema_version_id = excluded.schema_version_id,
+   SET space_id = excluded.space_id,
        embedding         = excluded.embedding
 """
 _REMOVE_VECTORS = "DELETE FROM vec_chunks WHERE chunk_id IN :ids[]"
-_DIMENSION = "SELECT dimension FROM lsm_schema_versions WHERE schema_version_id = :id"
+_DIMENSION = "SELECT dimension FROM lsm_vector_spaces WHERE space_id = :id"
 _KNOWN = """
 SELECT DISTINCT ON (c.text_hash) c.text_hash, halfvec_send(v.embedding)
   FROM lsm_chunks c JOIN vec_chunks v ON v.chunk_id = c.chunk_id
- WHERE c.text_hash IN :hashes[] AND v.schema_version_id = :schema_version_id
+ WHERE c.text_hash IN :hashes[] AND v.space_id = :space_id
 """
-_OUTDATED = "SELECT chunk_id FROM vec_chunks WHERE schema_version_id <> :id LIMIT :limit"
+_OUTDATED = """
+(SELECT chunk_id FROM vec_chunks WHERE space_id < :id LIMIT :limit)
+UNION ALL
+(SELECT chunk_id FROM vec_chunks WHERE space_id > :id LIMIT :limit)
+ LIMIT :limit
+"""
 _LEXEMES = "SELECT unnest(tsvector_to_array(to_tsvector('english', :text)))"
 _PHRASE = "SELECT CAST(phraseto_tsquery('english', :text) AS TEXT)"
 _FREQUENCY = "SELECT count(*) FROM chunks_fts WHERE terms @@ CAST(:match AS tsquery)"
@@ -77,7 +82,7 @@ _EXACT = """
 WITH allowed AS MATERIALIZED (
     SELECT v.chunk_id, v.embedding
       FROM vec_chunks v JOIN lsm_chunks c ON c.chunk_id = v.chunk_id
-     WHERE v.schema_version_id = :schema_version_id
+     WHERE v.space_id = :space_id
        AND c.version_in <= :version AND (c.version_out IS NULL OR c.version_out > :version)
        AND (:anywhere OR c.document_id IN :documents[])
 )
@@ -113,12 +118,10 @@ class PostgresChunkIndex:
                 for entry in entries
             ),
         )
-        self._add_vectors([(e.chunk_id, e.schema_version_id, e.vector) for e in entries])
+        self._add_vectors([(e.chunk_id, e.space_id, e.vector) for e in entries])
 
-    def replace_vectors(
-        self, schema_version_id: int, vectors: Sequence[tuple[int, Vector]]
-    ) -> None:
-        self._add_vectors([(chunk_id, schema_version_id, vector) for chunk_id, vector in vectors])
+    def replace_vectors(self, space_id: int, vectors: Sequence[tuple[int, Vector]]) -> None:
+        self._add_vectors([(chunk_id, space_id, vector) for chunk_id, vector in vectors])
 
     def remove(self, chunk_ids: Sequence[int]) -> None:
         self._db.run(_REMOVE_TEXT, ids=list(chunk_ids))
@@ -148,20 +151,20 @@ class PostgresChunkIndex:
         return [Scored(chunk_id, float(score)) for chunk_id, score in rows]
 
     def nearest(
-        self, query: Vector, schema_version_id: int, k: int, where: Where = ANYWHERE
+        self, query: Vector, space_id: int, k: int, where: Where = ANYWHERE
     ) -> list[Scored]:
-        dimension = self._dimension(schema_version_id)
+        dimension = self._dimension(space_id)
         literal = _literal(checked(query, dimension))
         with self._db.snapshot():
             if not where.by_document and dimension <= MAX_GRAPH_DIMENSION:
-                found = self._nearest_by_index(literal, schema_version_id, dimension, k, where)
+                found = self._nearest_by_index(literal, space_id, dimension, k, where)
                 if len(found) >= k:
                     return found
             # Few qualify, or the graph ran dry before k of them: compare them all.
             rows = self._db.tuples(
                 _EXACT,
                 query=literal,
-                schema_version_id=schema_version_id,
+                space_id=space_id,
                 version=where.version,
                 anywhere=not where.by_document,
                 documents=documents_where(self._db, where) if where.by_document else [],
@@ -169,20 +172,16 @@ class PostgresChunkIndex:
             )
         return [Scored(chunk_id, float(score)) for chunk_id, score in rows]
 
-    def known_vectors(
-        self, text_hashes: Sequence[str], schema_version_id: int
-    ) -> dict[str, Vector]:
-        rows = self._db.tuples(
-            _KNOWN, hashes=list(text_hashes), schema_version_id=schema_version_id
-        )
+    def known_vectors(self, text_hashes: Sequence[str], space_id: int) -> dict[str, Vector]:
+        rows = self._db.tuples(_KNOWN, hashes=list(text_hashes), space_id=space_id)
         # On the wire: length and flags in two bytes each, then big-endian halves.
         return {
             text_hash: np.frombuffer(data, ">f2", offset=4).astype(np.float32)
             for text_hash, data in rows
         }
 
-    def outdated(self, schema_version_id: int, limit: int) -> list[int]:
-        return [row[0] for row in self._db.tuples(_OUTDATED, id=schema_version_id, limit=limit)]
+    def outdated(self, space_id: int, limit: int) -> list[int]:
+        return [row[0] for row in self._db.tuples(_OUTDATED, id=space_id, limit=limit)]
 
     def disagreements(self) -> list[str]:
         # Vectors and text without a chunk cannot be: the foreign keys see to it.
@@ -198,31 +197,31 @@ class PostgresChunkIndex:
             (
                 {
                     "chunk_id": chunk_id,
-                    "schema_version_id": schema,
+                    "space_id": schema,
                     "embedding": _literal(checked(vector, self._dimension(schema))),
                 }
                 for chunk_id, schema, vector in vectors
             ),
         )
 
-    def _prepare(self, schema_version_id: int) -> None:
+    def _prepare(self, space_id: int) -> None:
         """Make the graph over one model's vectors: its dimension is not known before."""
-        name = f"vec_chunks_hnsw_{schema_version_id}"
-        dimension = self._dimension(schema_version_id)
+        name = f"vec_chunks_hnsw_{space_id}"
+        dimension = self._dimension(space_id)
         # IF NOT EXISTS alone would take a lock that stops every other writer.
         missing = self._db.tuples(_HAS_INDEX, name=name)[0][0] is None
         if missing and dimension <= MAX_GRAPH_DIMENSION:
             self._db.script(
                 f"CREATE INDEX IF NOT EXISTS {name} ON vec_chunks"
                 f" USING hnsw ((CAST(embedding AS halfvec({dimension}))) halfvec_cosine_ops)"
-                f" WHERE schema_version_id = {schema_version_id}"
+                f" WHERE space_id = {space_id}"
             )
 
-    def _dimension(self, schema_version_id: int) -> int:
-        if schema_version_id not in self._dimensions:
-            rows = self._db.tuples(_DIMENSION, id=schema_version_id)
-            self._dimensions[schema_version_id] = rows[0][0]
-        return self._dimensions[schema_version_id]
+    def _dimension(self, space_id: int) -> int:
+        if space_id not in self._dimensions:
+            rows = self._db.tuples(_DIMENSION, id=space_id)
+            self._dimensions[space_id] = rows[0][0]
+        return self._dimensions[space_id]
 
     def _lexemes(self, query: TextQuery) -> list[str]:
         words = [*query.words, *(word for words in query.phrases for word in words)]
@@ -240,13 +239,13 @@ class PostgresChunkIndex:
         return {lexeme: counts[lexeme] for lexeme in occurring[:MAX_TERMS]}
 
     def _nearest_by_index(
-        self, literal: str, schema_version_id: int, dimension: int, k: int, where: Where
+        self, literal: str, space_id: int, dimension: int, k: int, where: Where
     ) -> list[Scored]:
         # The planner uses a graph only for its very expression, numbers included.
         sql = f"""
 SELECT v.chunk_id, 1.0 - (CAST(v.embedding AS halfvec({dimension})) <=> CAST(:query AS halfvec))
   FROM vec_chunks v JOIN lsm_chunks c ON c.chunk_id = v.chunk_id
- WHERE v.schema_version_id = {schema_version_id}
+ WHERE v.space_id = {space_id}
    AND c.version_in <= :version AND (c.version_out IS NULL OR c.version_out > :version)
  ORDER BY CAST(v.embedding AS halfvec({dimension})) <=> CAST(:query AS halfvec)
  LIMIT :k

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _AFTER = """
 SELECT chunk_id, embedding
   FROM vec_chunks
- WHERE schema_version_id = :schema_version_id AND chunk_id > :last
+ WHERE space_id = :space_id AND chunk_id > :last
  ORDER BY chunk_id
 """
 # Changed whenever a vector that was there is replaced or removed.
@@ -33,8 +33,8 @@ REWRITTEN = "UPDATE lsm_counters SET next_value = next_value + 1 WHERE name = 'v
 class ResidentVectors:
     """The vectors of one model, brought up to date before each use. Safe between threads."""
 
-    def __init__(self, schema_version_id: int) -> None:
-        self._schema_version_id = schema_version_id
+    def __init__(self, space_id: int) -> None:
+        self._space_id = space_id
         self._lock = threading.Lock()
         self._rewrites = -1
         self._forget()
@@ -56,7 +56,7 @@ class ResidentVectors:
             self._forget()
             self._rewrites = rewrites
         last = int(self._ids[-1]) if len(self._ids) else 0
-        rows = db.tuples(_AFTER, schema_version_id=self._schema_version_id, last=last)
+        rows = db.tuples(_AFTER, space_id=self._space_id, last=last)
         if not rows:
             return
         ids = np.fromiter((row[0] for row in rows), np.int64, len(rows))

@@ -34,23 +34,23 @@ INSERT INTO chunks_fts (chunks_fts, rowid, title, heading, text)
 SELECT 'delete', chunk_id, title, heading, text FROM lsm_chunks WHERE chunk_id IN :ids[]
 """
 _ADD_VECTOR = """
-INSERT INTO vec_chunks (chunk_id, schema_version_id, embedding)
-VALUES (:chunk_id, :schema_version_id, :embedding)
+INSERT INTO vec_chunks (chunk_id, space_id, embedding)
+VALUES (:chunk_id, :space_id, :embedding)
     ON CONFLICT (chunk_id) DO UPDATE
-   SET schema_version_id = excluded.schema_version_id,
+   SET space_id = excluded.space_id,
        embedding         = excluded.embedding
 """
 _REMOVE_VECTORS = "DELETE FROM vec_chunks WHERE chunk_id IN :ids[]"
-_DIMENSION = "SELECT dimension FROM lsm_schema_versions WHERE schema_version_id = :id"
+_DIMENSION = "SELECT dimension FROM lsm_vector_spaces WHERE space_id = :id"
 _KNOWN = """
 SELECT c.text_hash, v.embedding
   FROM lsm_chunks c JOIN vec_chunks v ON v.chunk_id = c.chunk_id
- WHERE c.text_hash IN :hashes[] AND v.schema_version_id = :schema_version_id
+ WHERE c.text_hash IN :hashes[] AND v.space_id = :space_id
 """
 _OUTDATED = """
-SELECT chunk_id FROM vec_chunks WHERE schema_version_id < :id
+SELECT chunk_id FROM vec_chunks WHERE space_id < :id
 UNION ALL
-SELECT chunk_id FROM vec_chunks WHERE schema_version_id > :id
+SELECT chunk_id FROM vec_chunks WHERE space_id > :id
  LIMIT :limit
 """
 # The weights: a word in the title says more about a chunk than one in its text.
@@ -116,12 +116,10 @@ class SqliteChunkIndex:
                 for entry in entries
             ),
         )
-        self._add_vectors([(e.chunk_id, e.schema_version_id, e.vector) for e in entries])
+        self._add_vectors([(e.chunk_id, e.space_id, e.vector) for e in entries])
 
-    def replace_vectors(
-        self, schema_version_id: int, vectors: Sequence[tuple[int, Vector]]
-    ) -> None:
-        self._add_vectors([(chunk_id, schema_version_id, vector) for chunk_id, vector in vectors])
+    def replace_vectors(self, space_id: int, vectors: Sequence[tuple[int, Vector]]) -> None:
+        self._add_vectors([(chunk_id, space_id, vector) for chunk_id, vector in vectors])
         self._db.run(REWRITTEN)
 
     def remove(self, chunk_ids: Sequence[int]) -> None:
@@ -152,10 +150,10 @@ class SqliteChunkIndex:
         return [Scored(*row) for row in rows]
 
     def nearest(
-        self, query: Vector, schema_version_id: int, k: int, where: Where = ANYWHERE
+        self, query: Vector, space_id: int, k: int, where: Where = ANYWHERE
     ) -> list[Scored]:
-        query = checked(query, self._dimension(schema_version_id))
-        resident = self._resident.setdefault(schema_version_id, ResidentVectors(schema_version_id))
+        query = checked(query, self._dimension(space_id))
+        resident = self._resident.setdefault(space_id, ResidentVectors(space_id))
         ids, scores = resident.scores(self._db, query)
         if where.by_document:
             allowed = self._allowed(where)
@@ -165,16 +163,12 @@ class SqliteChunkIndex:
             return _best(ids[at], scores[at], k)
         return self._nearest_valid(ids, scores, k, where)
 
-    def known_vectors(
-        self, text_hashes: Sequence[str], schema_version_id: int
-    ) -> dict[str, Vector]:
-        rows = self._db.tuples(
-            _KNOWN, hashes=list(text_hashes), schema_version_id=schema_version_id
-        )
+    def known_vectors(self, text_hashes: Sequence[str], space_id: int) -> dict[str, Vector]:
+        rows = self._db.tuples(_KNOWN, hashes=list(text_hashes), space_id=space_id)
         return {text_hash: unpack(data) for text_hash, data in rows}
 
-    def outdated(self, schema_version_id: int, limit: int) -> list[int]:
-        return [row[0] for row in self._db.tuples(_OUTDATED, id=schema_version_id, limit=limit)]
+    def outdated(self, space_id: int, limit: int) -> list[int]:
+        return [row[0] for row in self._db.tuples(_OUTDATED, id=space_id, limit=limit)]
 
     def disagreements(self) -> list[str]:
         counts = {
@@ -190,18 +184,18 @@ class SqliteChunkIndex:
             (
                 {
                     "chunk_id": chunk_id,
-                    "schema_version_id": schema,
+                    "space_id": schema,
                     "embedding": pack(checked(vector, self._dimension(schema))),
                 }
                 for chunk_id, schema, vector in vectors
             ),
         )
 
-    def _dimension(self, schema_version_id: int) -> int:
-        if schema_version_id not in self._dimensions:
-            rows = self._db.tuples(_DIMENSION, id=schema_version_id)
-            self._dimensions[schema_version_id] = rows[0][0]
-        return self._dimensions[schema_version_id]
+    def _dimension(self, space_id: int) -> int:
+        if space_id not in self._dimensions:
+            rows = self._db.tuples(_DIMENSION, id=space_id)
+            self._dimensions[space_id] = rows[0][0]
+        return self._dimensions[space_id]
 
     def _match(self, query: TextQuery) -> str:
         """*query* as an FTS5 expression in which every word is a quoted string."""

@@ -10,7 +10,8 @@ CREATE TABLE lsm_counters (
     next_value BIGINT NOT NULL
 );
 INSERT INTO lsm_counters (name, next_value) VALUES
-    ('chunk', 1), ('document', 1), ('schema', 1), ('vector_rewrites', 0);
+    ('chunk', 1), ('document', 1), ('schema_version', 1), ('vector_space', 1),
+    ('vector_rewrites', 0);
 
 -- Folders and files that `lsm ingest` reads.
 CREATE TABLE lsm_roots (
@@ -24,6 +25,14 @@ CREATE TABLE lsm_roots (
 CREATE TABLE lsm_versions (
     version    BIGINT NOT NULL PRIMARY KEY CHECK (version > 0),
     created_at TEXT   NOT NULL
+);
+
+-- Models that made vectors. Vectors of two rows are never compared with each other.
+CREATE TABLE lsm_vector_spaces (
+    space_id        BIGINT NOT NULL PRIMARY KEY,
+    embedding_model TEXT   NOT NULL,
+    dimension       BIGINT NOT NULL CHECK (dimension > 0),
+    UNIQUE (embedding_model, dimension)
 );
 
 -- What produced chunks and vectors. A file made by another one than today's is made again.
@@ -46,6 +55,7 @@ CREATE TABLE lsm_documents (
     extension     TEXT   NOT NULL,
     title         TEXT   NOT NULL,
     tags_json     TEXT   NOT NULL,
+    own_tags_json TEXT   NOT NULL,  -- what the file itself says, without its folders' tags
     metadata_json TEXT   NOT NULL,
     flags_json    TEXT   NOT NULL,
     modified_at   TEXT   NOT NULL,

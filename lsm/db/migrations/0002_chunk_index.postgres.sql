@@ -1,11 +1,11 @@
--- One vector a chunk, unit length, of the model named by schema_version_id.
+-- One vector a chunk, unit length, of the model named by space_id.
 -- halfvec carries the same float16 numbers as SQLite's column.
 CREATE TABLE vec_chunks (
-    chunk_id          BIGINT  NOT NULL PRIMARY KEY REFERENCES lsm_chunks (chunk_id) ON DELETE CASCADE,
-    schema_version_id BIGINT  NOT NULL,
-    embedding         HALFVEC NOT NULL
+    chunk_id  BIGINT  NOT NULL PRIMARY KEY REFERENCES lsm_chunks (chunk_id) ON DELETE CASCADE,
+    space_id  BIGINT  NOT NULL REFERENCES lsm_vector_spaces (space_id),
+    embedding HALFVEC NOT NULL
 );
-CREATE INDEX vec_chunks_schema ON vec_chunks (schema_version_id);
+CREATE INDEX vec_chunks_space ON vec_chunks (space_id);
 
 CREATE TABLE chunks_fts (
     chunk_id BIGINT   NOT NULL PRIMARY KEY REFERENCES lsm_chunks (chunk_id) ON DELETE CASCADE,

@@ -1,0 +1,73 @@
+"""Files that could not be read, and why; they are tried again when they change."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lsm.clock import to_text, utc_now
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lsm.clock import Clock
+    from lsm.db import Database
+
+_RECORD = """
+INSERT INTO lsm_ingest_errors (source_path, code, reason, first_seen, last_seen, file_size,
+                               mtime_ns, ctime_ns, chunking, attempts)
+VALUES (:source_path, :code, :reason, :now, :now, :file_size, :mtime_ns, :ctime_ns, :chunking, 1)
+    ON CONFLICT (source_path) DO UPDATE
+   SET code      = excluded.code,
+       reason    = excluded.reason,
+       last_seen = excluded.last_seen,
+       file_size = excluded.file_size,
+       mtime_ns  = excluded.mtime_ns,
+       ctime_ns  = excluded.ctime_ns,
+       chunking  = excluded.chunking,
+       attempts  = lsm_ingest_errors.attempts + 1
+"""
+_CLEAR = "DELETE FROM lsm_ingest_errors WHERE source_path IN :paths[]"
+_COLUMNS = """
+SELECT source_path, code, reason, file_size, mtime_ns, ctime_ns, chunking
+  FROM lsm_ingest_errors
+"""
+_SOME = _COLUMNS + " WHERE source_path IN :paths[] ORDER BY source_path"
+_ALL = _COLUMNS + " ORDER BY source_path"
+_COUNT = "SELECT count(*) FROM lsm_ingest_errors"
+
+
+@dataclass(frozen=True)
+class FailedFile:
+    """A file, as it was when it could not be read. Field names are column names."""
+
+    source_path: str
+    code: str  # stable, see docs/reference/ingest-codes.md
+    reason: str  # one line
+    file_size: int
+    mtime_ns: int
+    ctime_ns: int
+    chunking: str  # what parsers and sizes were in force
+
+
+def record_failures(db: Database, failures: Sequence[FailedFile], clock: Clock = utc_now) -> None:
+    """Remember *failures*. Joins the caller's transaction."""
+    now = to_text(clock())
+    db.many(_RECORD, ({**vars(failure), "now": now} for failure in failures))
+
+
+def clear_failures(db: Database, paths: Sequence[str]) -> None:
+    """Forget that files could not be read."""
+    if paths:
+        db.run(_CLEAR, paths=list(paths))
+
+
+def load_failures(db: Database, paths: Sequence[str] | None = None) -> list[FailedFile]:
+    """All that could not be read, or those of *paths*, by path."""
+    rows = db.tuples(_ALL) if paths is None else db.tuples(_SOME, paths=list(paths))
+    return [FailedFile(*row) for row in rows]
+
+
+def count_failures(db: Database) -> int:
+    """How many files could not be read."""
+    return db.tuples(_COUNT)[0][0]

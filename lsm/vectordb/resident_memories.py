@@ -1,0 +1,87 @@
+"""Vectors of memories kept in this process, brought up to date before each use."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lsm.vectordb.vectors import STORED
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from lsm.db import Database
+    from lsm.vectordb.base import Vector
+
+_CHANGED = """
+SELECT number, changed, embedding FROM vec_memories
+ WHERE model = :model AND changed > :last ORDER BY changed
+"""
+# Counts what must not stay in any process's memory: vectors that were purged.
+_REWRITES = "SELECT next_value FROM lsm_counters WHERE name = 'memory_rewrites'"
+REWRITTEN = "UPDATE lsm_counters SET next_value = next_value + 1 WHERE name = 'memory_rewrites'"
+
+
+class ResidentMemories:
+    """The vectors of one model. Safe between threads.
+
+    It may still hold memories that have since been deleted or superseded: whoever asks checks
+    the numbers against the database.
+    """
+
+    def __init__(self, model: str) -> None:
+        self._model = model
+        self._lock = threading.Lock()
+        self._rewrites = -1
+        self._forget()
+
+    def scores(self, db: Database, query: Vector) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Numbers, and the cosine of each with *query* (unit length); both of shape (n,).
+
+        Never called inside a write transaction: what it has seen could be rolled back.
+        """
+        with self._lock:
+            self._refresh(db)
+            # Scored under the lock, because a later refresh writes into the same rows.
+            count = len(self._at)
+            return self._numbers[:count].copy(), self._matrix[:count] @ query
+
+    def _forget(self) -> None:
+        self._last = 0
+        self._at: dict[int, int] = {}  # number -> row
+        self._numbers = np.zeros(0, np.int64)
+        self._matrix = np.zeros((0, 0), np.float32)
+
+    def _refresh(self, db: Database) -> None:
+        with db.snapshot():
+            rewrites = db.tuples(_REWRITES)[0][0]
+            if rewrites != self._rewrites:
+                self._forget()
+                self._rewrites = rewrites
+            rows = db.tuples(_CHANGED, model=self._model, last=self._last)
+        if not rows:
+            return
+        fresh = np.frombuffer(b"".join(row[2] for row in rows), STORED).astype(np.float32)
+        fresh = fresh.reshape(len(rows), -1)
+        self._reserve(len(self._at) + len(rows), fresh.shape[1])
+        for row in rows:
+            self._at.setdefault(row[0], len(self._at))
+        places = [self._at[row[0]] for row in rows]
+        self._matrix[places] = fresh
+        self._numbers[places] = [row[0] for row in rows]
+        self._last = rows[-1][1]
+
+    def _reserve(self, rows: int, width: int) -> None:
+        """Room for *rows*, doubled when it is short: one new memory must not copy them all."""
+        if rows <= len(self._numbers):
+            return
+        room = max(rows, 2 * len(self._at))
+        numbers = np.zeros(room, np.int64)
+        matrix = np.zeros((room, width), np.float32)
+        count = len(self._at)
+        if count:
+            numbers[:count] = self._numbers[:count]
+            matrix[:count] = self._matrix[:count]
+        self._numbers, self._matrix = numbers, matrix

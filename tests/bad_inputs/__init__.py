@@ -1,0 +1,1 @@
+"""Files that no program likes, made by code, each with what must become of it."""
