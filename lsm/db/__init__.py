@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import os
+import re
+import threading
 from typing import TYPE_CHECKING
 
 from lsm.clock import utc_now
 from lsm.db.database import Database, Row
 from lsm.db.migrate import migrate, newest
 from lsm.db.state import Found, State, refuse_unusable
+from lsm.errors import ConfigError
 
 if TYPE_CHECKING:
     from lsm.clock import Clock
 
 __all__ = ["Database", "Found", "Row", "State", "inspect_database", "open_database"]
+
+# Between looking at a file and having it open, no other thread may open it: see `sqlite.is_open`.
+_opening = threading.Lock()
 
 
 def open_database(url: str, clock: Clock = utc_now) -> Database:
@@ -26,13 +32,12 @@ def open_database(url: str, clock: Clock = utc_now) -> Database:
     Raises:
         ForeignError, NewerError, DamagedError, AccessError: by what stands there; untouched.
         BusyError: another process kept it locked.
+        ConfigError: *url* names no engine we know.
     """
     if _is_postgres(url):
         from lsm.db.postgres import PostgresBackend
 
-        db = Database(PostgresBackend(url))
-        migrate(db, clock)
-        return db
+        return _migrated(Database(PostgresBackend(url)), clock)
     return _open_sqlite(sqlite_path(url), clock)
 
 
@@ -46,9 +51,17 @@ def inspect_database(url: str) -> Found:
 
 
 def sqlite_path(url: str) -> str:
-    """The absolute path in ``sqlite:///path``, or *url* itself, which is a path."""
-    path = url.removeprefix("sqlite://") if url.startswith("sqlite://") else url
-    return os.path.abspath(os.path.expanduser(path))
+    """The absolute path in ``sqlite:///path``, or *url* itself, which is a path.
+
+    Raises:
+        ConfigError: *url* begins with the name of another engine.
+    """
+    path = url.removeprefix("sqlite://")
+    if path == url and (scheme := re.match(r"[a-z][a-z0-9+.-]*://", url)):
+        raise ConfigError("database", f"{scheme[0]} is neither postgresql:// nor sqlite:///")
+    path = os.path.abspath(os.path.expanduser(path))
+    # The log stands beside the file, not beside a link to it.
+    return os.path.realpath(path) if os.path.islink(path) and os.path.exists(path) else path
 
 
 def _is_postgres(url: str) -> bool:
@@ -59,15 +72,21 @@ def _open_sqlite(path: str, clock: Clock) -> Database:
     from lsm.db import sqlite_file
     from lsm.db.sqlite import SqliteBackend
 
-    found = sqlite_file.inspect(path, newest("sqlite"))
-    refuse_unusable(path, found)
-    if found.state is State.NEW:
-        sqlite_file.create(path)
-    db = Database(SqliteBackend(path, read_only=not sqlite_file.writable(path)))
-    if found.state is not State.CURRENT:
-        try:
+    with _opening:
+        found = sqlite_file.inspect(path, newest("sqlite"))
+        refuse_unusable(path, found)
+        if found.state is State.NEW:
+            sqlite_file.create(path)
+        db = Database(SqliteBackend(path, read_only=not sqlite_file.writable(path)))
+    return _migrated(db, clock, current=found.state is State.CURRENT)
+
+
+def _migrated(db: Database, clock: Clock, *, current: bool = False) -> Database:
+    try:
+        # Looked at without locks, a commit shows a moment before any connection may see it.
+        if not (current and db.tuples("PRAGMA user_version") == [(newest("sqlite"),)]):
             migrate(db, clock)
-        except BaseException:
-            db.close()
-            raise
+    except BaseException:
+        db.close()
+        raise
     return db

@@ -99,8 +99,9 @@ class Database:
     def rows(self, sql: LiteralString, /, **params: object) -> list[Row]:
         """All rows, as dictionaries by column name.
 
-        Outside a transaction this may only read: a statement that changes rows and returns them
-        belongs into `transaction`.
+        Raises:
+            AccessError: outside a transaction, where this may only read; a statement that changes
+                rows and returns them belongs into `transaction`.
         """
         with self._reader() as session:
             names, found = session.fetch(spell(sql, self._dialect), bind(params, self._dialect))
@@ -126,20 +127,22 @@ class Database:
     def transaction(self) -> Generator[None]:
         """All or nothing; inside another one, a savepoint of it.
 
-        Nothing slow belongs in here: no network, no model, no parsing, no sleep.
+        Nothing slow belongs in here: no network, no model, no parsing, no sleep. To go on after a
+        statement that may fail, give it a savepoint: PostgreSQL gives the rest up otherwise.
 
         Raises:
             BusyError: another process wrote for longer than we wait.
         """
+        self._check_process()
         if self._mine.writer is not None:
             with self._savepoint(self._mine.writer):
                 yield
             return
-        self._check_process()
         with self._backend.writing() as session:
-            session.execute(self._dialect.begin, {})
-            self._mine.writer = session
             try:
+                # Inside: a Ctrl-C right after BEGIN must not leave the transaction open.
+                session.execute(self._dialect.begin, {})
+                self._mine.writer = session
                 yield
                 # Still "in transaction" while committing: a failed COMMIT is rolled back below.
                 session.execute("COMMIT", {})
@@ -152,14 +155,14 @@ class Database:
     @contextmanager
     def snapshot(self) -> Generator[None]:
         """Every read of this thread inside sees one and the same commit."""
+        self._check_process()
         if self._mine.writer is not None or self._mine.reader is not None:
             yield  # already reading one state
             return
-        self._check_process()
         with self._backend.reading() as session:
-            session.execute(self._dialect.begin_snapshot, {})
-            self._mine.reader = session
             try:
+                session.execute(self._dialect.begin_snapshot, {})
+                self._mine.reader = session
                 yield
             finally:
                 self._mine.reader = None
@@ -181,7 +184,10 @@ class Database:
 
     def close(self) -> None:
         """Give every connection back. Using it afterwards raises StorageError."""
-        self._backend.close()
+        # In a forked child they are the parent's: closing them there would take its locks, or
+        # its server, away.
+        if os.getpid() == self._pid:
+            self._backend.close()
 
     def __enter__(self) -> Self:
         return self
@@ -206,16 +212,17 @@ class Database:
 
     @contextmanager
     def _reader(self) -> Generator[Session]:
+        self._check_process()
         session = self._mine.writer or self._mine.reader
         if session is not None:
             yield session
             return
-        self._check_process()
         with self._backend.reading() as session:
             yield session
 
     @contextmanager
     def _writer(self) -> Generator[Session]:
+        self._check_process()
         session = self._mine.writer
         if session is not None:
             yield session

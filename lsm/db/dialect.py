@@ -33,6 +33,8 @@ class Dialect:
 
 
 def _json_text(items: list[object]) -> str:
+    if any(isinstance(item, bytes) for item in items):
+        raise TypeError("a list of bytes has no spelling on SQLite; compare their hex text")
     return msgspec.json.encode(items).decode()
 
 
@@ -52,15 +54,19 @@ SQLITE = Dialect(
 )
 POSTGRES = Dialect(
     engine="postgres",
-    begin="BEGIN",
+    begin="BEGIN READ WRITE",  # outside of it a session only reads, as on SQLite
     begin_snapshot="BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
     param="%({})s",
     member="= ANY(%({})s)",
     pack=_as_it_is,
 )
 
-# Literals, comments and casts are matched so that what is inside them stays as it is.
-_TOKEN = re.compile(r"'(?:[^']|'')*'|--[^\n]*|::|\bIN\s+:(\w+)\[\]|:(\w+)|%")
+# Literals, quoted names, comments and casts are matched so that what is inside them stays as it is.
+_TOKEN = re.compile(
+    r"""'(?:[^']|'')*' | "(?:[^"]|"")*" | --[^\n]* | /\*.*?\*/ | ::
+        | \bIN\s+:([A-Za-z_]\w*)\[\] | :([A-Za-z_]\w*) | %""",
+    re.VERBOSE | re.DOTALL,
+)
 
 
 @cache  # a statement is a constant: respelled once per process

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 
+LOCK_TABLE = "/proc/locks"  # Linux keeps it; elsewhere nobody can be named
+
 
 def holders(path: str) -> str:
     """The other processes that lock *path*'s files, as words; "another process" if unknown.
 
     Read from the kernel's list: opening the file to ask would drop our own locks on it.
     """
-    pids = _lock_owners(path, "/proc/locks") - {os.getpid()}
+    # 0 stands for a process outside of this container.
+    pids = _lock_owners(path, LOCK_TABLE) - {os.getpid(), 0}
     if not pids:
         return "another process"
     return " and ".join(f"process {pid}{_command(pid)}" for pid in sorted(pids))

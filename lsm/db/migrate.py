@@ -68,10 +68,12 @@ def newest(engine: Engine) -> int:
 def migrate(db: Database, clock: Clock = utc_now) -> list[str]:
     """Bring *db* up to date in one transaction; the names of the scripts that were applied.
 
-    Any number of processes may do so at once: one applies, the others find nothing to do.
+    Any number of processes may do so at once: one applies, the others find nothing to do. An
+    older SQLite file is first copied to ``FILE.before-schema-N``, which stays.
 
     Raises:
         NewerError: scripts were applied that this program does not know.
+        DiskFullError: there is no room for the copy; nothing was changed.
     """
     with db.transaction():
         db.lock_schema()
@@ -84,6 +86,8 @@ def migrate(db: Database, clock: Clock = utc_now) -> list[str]:
                 f"{db.url}: a newer lsm wrote it ({min(unknown)}); install that version"
             )
         pending = [migration for migration in known if migration.name not in applied]
+        if applied and pending:
+            _keep_a_copy(db)
         for migration in pending:
             db.script(migration.sql)
             db.run(_RECORD, name=migration.name, applied_at=to_text(clock()))
@@ -100,6 +104,14 @@ def _spelled(sql: str, engine: Engine) -> str:
             "BIGINT NOT NULL PRIMARY KEY", "INTEGER NOT NULL PRIMARY KEY"
         )
     return sql
+
+
+def _keep_a_copy(db: Database) -> None:
+    # Slow, and yet inside the transaction: nobody may write between the copy and the migration.
+    if db.engine == "sqlite":
+        from lsm.db.backup import backup_to
+
+        backup_to(db, f"{db.url}.before-schema-{newest(db.engine)}")
 
 
 def _stamp(db: Database) -> None:

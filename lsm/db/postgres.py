@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 from lsm.db.dialect import POSTGRES
 from lsm.errors import (
@@ -18,6 +18,7 @@ from lsm.errors import (
     ConfigError,
     ConflictError,
     DiskFullError,
+    ForeignError,
     MissingExtraError,
     StorageError,
 )
@@ -31,6 +32,7 @@ except ImportError as missing:
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Mapping
+    from urllib.parse import SplitResult
 
 _SCHEMA_NAME = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 _POOL_SIZE = 8
@@ -41,7 +43,13 @@ _SETTINGS = {
     "lock_timeout": "30s",
     "timezone": "UTC",
     "client_min_messages": "warning",
+    "default_transaction_read_only": "on",  # a statement outside `transaction` only reads
 }
+
+_TABLES = """
+SELECT relname FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
+ WHERE nspname = %s AND relkind IN ('r', 'p', 'v', 'm', 'f')
+"""
 
 # "lsm" as a number: whoever migrates or creates the schema holds it until commit.
 SCHEMA_LOCK = 0x6C736D
@@ -62,6 +70,8 @@ _ERRORS: tuple[tuple[type[Exception], type[StorageError]], ...] = (
 def translate(error: psycopg.Error, url: str) -> StorageError:
     """Our error for the driver's, naming the server."""
     first_line = (str(error).strip() or type(error).__name__).splitlines()[0]
+    if isinstance(error, pg.DiskFull):
+        first_line = "the server's disk is full; nothing was changed; free some space there"
     for theirs, ours in _ERRORS:
         if isinstance(error, theirs):
             return ours(f"{url}: {first_line}")
@@ -88,9 +98,13 @@ class PostgresSession:
 
     def execute(self, sql: str, params: Mapping[str, object]) -> int:
         try:
-            return self._connection.execute(sql, params).rowcount  # pyright: ignore[reportArgumentType,reportCallIssue]
+            cursor = self._connection.execute(sql, params)  # pyright: ignore[reportArgumentType,reportCallIssue]
         except psycopg.Error as error:
             raise translate(error, self._url) from error
+        if sql == "COMMIT" and cursor.statusmessage == "ROLLBACK":
+            # What the server answers, without an error, after a statement has failed.
+            raise StorageError(f"{self._url}: a statement failed, so nothing was committed")
+        return cursor.rowcount
 
     def execute_many(self, sql: str, params: Iterable[Mapping[str, object]]) -> None:
         try:
@@ -131,6 +145,11 @@ class PostgresBackend:
             ) as first:
                 self._prepare(first)
             self._pool.open()
+        except psycopg.ProgrammingError as error:
+            if error.sqlstate:
+                raise translate(error, self.url) from error
+            # The address itself is wrong, and the driver's message would quote its password.
+            raise ConfigError("database", f"{self.url}: not a PostgreSQL address") from None
         except psycopg.Error as error:
             raise translate(error, self.url) from error
 
@@ -175,8 +194,17 @@ class PostgresBackend:
             connection.execute("SELECT pg_advisory_xact_lock(%s)", (SCHEMA_LOCK,))
             if not _exists(connection, "pg_namespace", "nspname", self.schema):
                 connection.execute(f"CREATE SCHEMA {self.schema}")  # pyright: ignore[reportArgumentType,reportCallIssue]
+            self._refuse_foreign(connection)
             if not _exists(connection, "pg_extension", "extname", "vector"):
                 self._create_extension(connection)
+
+    def _refuse_foreign(self, connection: psycopg.Connection[Any]) -> None:
+        tables = {name for (name,) in connection.execute(_TABLES, (self.schema,))}
+        if tables and "lsm_migrations" not in tables:
+            raise ForeignError(
+                f"{self.url}: schema {self.schema} holds another program's tables; choose another "
+                "one with ?schema="
+            )
 
     def _create_extension(self, connection: psycopg.Connection[Any]) -> None:
         try:
@@ -206,19 +234,34 @@ def split_schema(url: str) -> tuple[str, str]:
     Raises:
         ConfigError: the name would need quoting.
     """
-    parts = urlsplit(url)
-    query = parse_qsl(parts.query, keep_blank_values=True)
-    schema = dict(query).get("schema", "lsm")
+    parts = _split(url)
+    # The other pairs stay as they are written: the server's library decodes them by its own rules.
+    pairs = parts.query.split("&") if parts.query else []
+    named = [unquote(pair.removeprefix("schema=")) for pair in pairs if _names(pair, "schema")]
+    schema = named[-1] if named else "lsm"
     if not _SCHEMA_NAME.fullmatch(schema):
         raise ConfigError("database", f"schema={schema}: use small letters, digits and _ only")
-    rest = urlencode([(key, value) for key, value in query if key != "schema"])
+    rest = "&".join(pair for pair in pairs if not _names(pair, "schema"))
     return urlunsplit(parts._replace(query=rest)), schema
 
 
 def without_password(url: str) -> str:
     """*url* fit to be shown."""
-    parts = urlsplit(url)
-    if parts.password is None:
-        return url
-    host = parts.netloc.rsplit("@", 1)[1]
-    return urlunsplit(parts._replace(netloc=f"{parts.username}@{host}"))
+    parts = _split(url)
+    user, at, host = parts.netloc.rpartition("@")
+    secrets = ("password", "sslpassword")
+    shown = [pair for pair in parts.query.split("&") if not _names(pair, *secrets)]
+    return urlunsplit(
+        parts._replace(netloc=user.split(":", 1)[0] + at + host, query="&".join(shown))
+    )
+
+
+def _split(url: str) -> SplitResult:
+    try:
+        return urlsplit(url)
+    except ValueError:  # which may quote the password
+        raise ConfigError("database", "not a PostgreSQL address: postgresql://HOST/NAME") from None
+
+
+def _names(pair: str, *keys: str) -> bool:
+    return pair.split("=", 1)[0] in keys

@@ -1,11 +1,12 @@
 """SQLite through apsw: one writer behind a lock, one read-only connection a thread.
 
-The only module that imports apsw. Nothing else may even `open()` the file: POSIX drops a
-process's locks on a file with the first descriptor of it that the process closes.
+Nothing but the driver may even `open()` the file: POSIX drops a process's locks on a file with
+the first descriptor of it that the process closes.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import random
 import sys
@@ -35,6 +36,10 @@ from lsm.errors import (
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Mapping
 
+# A number that does not fit into 64 bits never reaches the engine.
+_REFUSED = (apsw.Error, OverflowError)
+_NO_ROOM = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
+_NO_LOCKS = "win32-none" if os.name == "nt" else "unix-none"
 READ_ONLY_URI = apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI
 BUSY_MS = 10_000  # how long one attempt waits for another process
 _ATTEMPTS = 3  # with a random pause between them, so that two waiters do not stay in step
@@ -43,6 +48,8 @@ _WAL_LIMIT_BYTES = 64 * 1024 * 1024
 
 # (device, inode) of each file this process has a backend on, and how many.
 _open_files: Counter[tuple[int, int] | None] = Counter()
+# The same of the process this one was forked from: SQLite would take the parent's locks for ours.
+_carried_over: set[tuple[int, int] | None] = set()
 
 # Checked after being set: a pragma SQLite does not like is ignored without a word.
 _PRAGMAS: dict[str, int] = {
@@ -77,7 +84,7 @@ _ERRORS: tuple[tuple[type[Exception], type[StorageError]], ...] = (
 )
 
 
-def translate(error: apsw.Error, path: str) -> StorageError:
+def translate(error: Exception, path: str) -> StorageError:
     """Our error for the driver's, naming the file."""
     for theirs, ours in _ERRORS:
         if isinstance(error, theirs):
@@ -85,11 +92,11 @@ def translate(error: apsw.Error, path: str) -> StorageError:
     return StorageError(f"{path}: {error}")
 
 
-def _plain(error: apsw.Error, path: str) -> str:
+def _plain(error: Exception, path: str) -> str:
     if isinstance(error, apsw.FullError):
         return "the disk is full; nothing was changed; free some space and run it again"
     if isinstance(error, (apsw.BusyError, apsw.LockedError)):
-        return f"busy: {holders(path)} kept it locked for {BUSY_MS * _ATTEMPTS // 1000} s"
+        return f"busy: {holders(path)} keeps it locked; wait for it to finish"
     return str(error)
 
 
@@ -107,27 +114,34 @@ class SqliteSession:
             cursor = self._connection.execute(sql, params)  # pyright: ignore[reportArgumentType]
             names = _names(cursor)
             return names, cursor.fetchall()
-        except apsw.Error as error:
-            raise translate(error, self._path) from error
+        except _REFUSED as error:
+            raise self._translated(error) from error
 
     def execute(self, sql: str, params: Mapping[str, object]) -> int:
         try:
             self._connection.execute(sql, params).fetchall()  # pyright: ignore[reportArgumentType]
             return self._connection.changes()
-        except apsw.Error as error:
-            raise translate(error, self._path) from error
+        except _REFUSED as error:
+            raise self._translated(error) from error
 
     def execute_many(self, sql: str, params: Iterable[Mapping[str, object]]) -> None:
         try:
             self._connection.executemany(sql, params)  # pyright: ignore[reportArgumentType]
-        except apsw.Error as error:
-            raise translate(error, self._path) from error
+        except _REFUSED as error:
+            raise self._translated(error) from error
 
     def script(self, sql: str) -> None:
         self.execute(sql, {})
 
+    def _translated(self, error: Exception) -> StorageError:
+        if isinstance(error, apsw.IOError) and self._connection.system_errno in _NO_ROOM:
+            error = apsw.FullError()  # SQLite itself takes only ENOSPC for it
+        return translate(error, self._path)
+
     def close(self) -> None:
-        self._connection.close()
+        # Another thread is reading with it: it is closed when that thread lets go of it.
+        with suppress(apsw.ThreadingViolationError):
+            self._connection.close()
 
 
 class SqliteBackend:
@@ -139,6 +153,8 @@ class SqliteBackend:
         self.url = path
         self._read_only = read_only
         self._identity = _identity(path)
+        if self._identity in _carried_over:
+            raise StorageError(f"{path}: open since before fork(); start workers with 'spawn'")
         _open_files[self._identity] += 1
         self._turn = threading.RLock()
         self._writer: SqliteSession | None = None
@@ -152,6 +168,7 @@ class SqliteBackend:
         self._check_open()
         session: SqliteSession | None = getattr(self._mine, "session", None)
         if session is None:
+            self._check_identity()
             session = SqliteSession(open_reader(self.url), self.url)
             self._mine.session = session
             self._readers.add(session)
@@ -175,6 +192,7 @@ class SqliteBackend:
             self._turn.release()
 
     def size(self) -> int:
+        self._check_open()
         total = 0
         for suffix in ("", "-wal"):
             with suppress(FileNotFoundError):
@@ -185,12 +203,17 @@ class SqliteBackend:
         if not self._closed:
             _open_files[self._identity] -= 1
         self._closed = True
-        for session in (*self._readers, self._writer):
-            if session is not None:
-                session.close()
+        for reader in tuple(self._readers):
+            reader.close()
         self._readers.clear()
-        self._writer = None
         self._mine = threading.local()
+        # A thread in the middle of a transaction may finish it.
+        mine = self._turn.acquire(timeout=_ATTEMPTS * BUSY_MS / 1000)
+        if self._writer is not None:
+            self._writer.close()
+        self._writer = None
+        if mine:
+            self._turn.release()
 
     def _check_open(self) -> None:
         if self._closed:
@@ -198,7 +221,9 @@ class SqliteBackend:
 
     def _check_identity(self) -> None:
         if _identity(self.url) != self._identity:
-            raise ReplacedError(f"{self.url}: replaced by another file while open; start again")
+            raise ReplacedError(
+                f"{self.url}: moved or replaced by another file while open; start again"
+            )
 
 
 class _QueueingSession(SqliteSession):
@@ -228,11 +253,12 @@ def open_writer(path: str) -> apsw.Connection:
     """
     try:
         connection = apsw.Connection(path, flags=apsw.SQLITE_OPEN_READWRITE)
+    except apsw.Error as error:
+        raise translate(error, path) from error
+    with _closed_if_it_fails(connection, path):
         _configure(connection)
         connection.pragma("page_size", _PAGE_BYTES)  # of a file that has no page yet
         _expect(connection, "journal_mode", _wal(connection), "wal")
-    except apsw.Error as error:
-        raise translate(error, path) from error
     return connection
 
 
@@ -243,25 +269,63 @@ def open_reader(path: str) -> apsw.Connection:
         StorageError: the file cannot be opened.
     """
     try:
-        connection = apsw.Connection(path, flags=apsw.SQLITE_OPEN_READONLY)
-        try:
-            connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchall()
-        except (apsw.CantOpenError, apsw.ReadOnlyError):
-            # A WAL database in a folder we may not write to: without a log to read, its bytes
-            # cannot change either, and SQLite may be told so.
-            if os.path.exists(path + "-wal") or os.access(os.path.dirname(path) or ".", os.W_OK):
-                raise
-            connection = apsw.Connection(immutable(path), flags=READ_ONLY_URI)
-        _configure(connection)
-        _set(connection, "query_only", 1)
+        connection = _first_read(path)
     except apsw.Error as error:
         raise translate(error, path) from error
+    with _closed_if_it_fails(connection, path):
+        _configure(connection)
+        _set(connection, "query_only", 1)
+    return connection
+
+
+def _first_read(path: str) -> apsw.Connection:
+    connection = apsw.Connection(path, flags=apsw.SQLITE_OPEN_READONLY)
+    try:
+        connection.set_busy_timeout(BUSY_MS)  # another process may be recovering the log
+        connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchall()
+    except (apsw.CantOpenError, apsw.ReadOnlyError):
+        connection.close()
+        # A WAL database in a folder we may not write to: without a log to read, its bytes
+        # cannot change either, and SQLite may be told so.
+        if os.path.exists(path + "-wal") or os.access(os.path.dirname(path) or ".", os.W_OK):
+            raise
+        return apsw.Connection(immutable(path), flags=READ_ONLY_URI)
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 
 def immutable(path: str) -> str:
     """The URI by which SQLite reads *path* without locks, logs or any file beside it."""
-    return f"file:{quote(path)}?immutable=1"
+    return f"file://{quote(path)}?immutable=1"
+
+
+def look_without_locks(path: str) -> apsw.Connection:
+    """A connection that reads *path* and its log as they are, and changes no byte beside them.
+
+    What it reads may be torn while another process writes. Only for a file this process has not
+    open: closing it drops our locks.
+    """
+    if not os.path.exists(path + "-wal"):
+        return apsw.Connection(immutable(path), flags=READ_ONLY_URI)
+    connection = apsw.Connection(path, flags=apsw.SQLITE_OPEN_READONLY, vfs=_NO_LOCKS)
+    connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+    # In this mode the index of the log is kept in memory, not in a -shm file.
+    connection.pragma("locking_mode", "exclusive")
+    return connection
+
+
+@contextmanager
+def _closed_if_it_fails(connection: apsw.Connection, path: str) -> Generator[None]:
+    try:
+        yield
+    except apsw.Error as error:
+        connection.close()
+        raise translate(error, path) from error
+    except BaseException:
+        connection.close()
+        raise
 
 
 def _configure(connection: apsw.Connection) -> None:
@@ -294,15 +358,15 @@ def _expect(connection: apsw.Connection, name: str, got: object, wanted: object)
 
 def _wal(connection: apsw.Connection) -> object:
     # Changing the mode takes an exclusive lock that no busy timeout waits for.
-    for attempt in range(50):
+    give_up = time.monotonic() + BUSY_MS / 1000
+    while True:
         try:
             mode = connection.pragma("journal_mode")
             return mode if mode == "wal" else connection.pragma("journal_mode", "wal")
         except apsw.BusyError:
-            if attempt == 49:
+            if time.monotonic() > give_up:
                 raise
             time.sleep(random.uniform(0.01, 0.1))  # noqa: S311 - a pause
-    return None
 
 
 def _names(cursor: apsw.Cursor) -> list[str]:
@@ -318,3 +382,12 @@ def _identity(path: str) -> tuple[int, int] | None:
     except FileNotFoundError:
         return None
     return found.st_dev, found.st_ino
+
+
+def _forget_the_parent() -> None:
+    _carried_over.update(file for file, count in _open_files.items() if count > 0)
+    _open_files.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_the_parent)
