@@ -15,7 +15,7 @@ from lsm.db.dialect import Dialect, Engine, bind, spell
 from lsm.errors import StorageError
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Mapping
+    from collections.abc import Generator, Iterable, Mapping, Sequence
     from contextlib import AbstractContextManager
 
 Row = dict[str, Any]
@@ -62,6 +62,18 @@ class Backend(Protocol):
 
     def size(self) -> int:
         """Bytes on disk."""
+        ...
+
+    def files(self) -> list[str]:
+        """Paths of the files it is made of, as far as they are this machine's."""
+        ...
+
+    def reclaim(self, tables: Sequence[str]) -> None:
+        """Let what was deleted from *tables* leave the disk; no transaction is open."""
+        ...
+
+    def count_bytes(self, needles: Sequence[bytes]) -> int | None:
+        """How often any of *needles* stands in the files; None: they are not ours to read."""
         ...
 
     def close(self) -> None:
@@ -178,9 +190,30 @@ class Database:
         if self._dialect.engine == "postgres":
             self.rows("SELECT pg_advisory_xact_lock(7107437)")  # "lsm" as a number
 
+    def files(self) -> list[str]:
+        """Paths of the files it is made of; empty where a server keeps them."""
+        return self._backend.files()
+
     def size(self) -> int:
         """Bytes the database takes on disk."""
         return self._backend.size()
+
+    def reclaim(self, tables: Sequence[LiteralString]) -> None:
+        """Let what was deleted from *tables* leave the disk as far as the engine can.
+
+        SQLite empties its log into the file, PostgreSQL vacuums the tables. Not in a transaction.
+        """
+        if self.in_transaction:
+            raise StorageError("what a transaction deleted leaves the disk only after its commit")
+        self._check_process()
+        self._backend.reclaim(tables)
+
+    def count_bytes(self, needles: Sequence[bytes]) -> int | None:
+        """How often any of *needles* stands in the database's files, deleted or not.
+
+        None where the files are a server's.
+        """
+        return self._backend.count_bytes(needles)
 
     def close(self) -> None:
         """Give every connection back. Using it afterwards raises StorageError."""

@@ -31,7 +31,7 @@ except ImportError as missing:
     raise MissingExtraError("PostgreSQL", "postgres") from missing
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Mapping
+    from collections.abc import Generator, Iterable, Mapping, Sequence
     from urllib.parse import SplitResult
 
 _SCHEMA_NAME = re.compile(r"[a-z_][a-z0-9_]{0,62}")
@@ -178,6 +178,16 @@ class PostgresBackend:
                 {"schema": self.schema},
             )
         return rows[0][0]
+
+    def files(self) -> list[str]:
+        return []
+
+    def reclaim(self, tables: Sequence[str]) -> None:
+        with self.reading() as session:
+            session.script("VACUUM " + ", ".join(tables))
+
+    def count_bytes(self, needles: Sequence[bytes]) -> int | None:  # noqa: ARG002
+        return None
 
     def close(self) -> None:
         self._closed = True

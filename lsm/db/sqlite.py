@@ -34,7 +34,7 @@ from lsm.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Mapping
+    from collections.abc import Generator, Iterable, Mapping, Sequence
 
 # A number that does not fit into 64 bits never reaches the engine.
 _REFUSED = (apsw.Error, OverflowError)
@@ -193,11 +193,21 @@ class SqliteBackend:
 
     def size(self) -> int:
         self._check_open()
-        total = 0
-        for suffix in ("", "-wal"):
-            with suppress(FileNotFoundError):
-                total += os.stat(self.url + suffix).st_size
-        return total
+        return sum(os.path.getsize(file) for file in self.files() if os.path.exists(file))
+
+    def files(self) -> list[str]:
+        return [self.url + suffix for suffix in ("", "-wal", "-shm")]
+
+    def reclaim(self, tables: Sequence[str]) -> None:  # noqa: ARG002 - the log is of them all
+        with self.writing() as session:
+            # Waits for readers; where one stays, its part of the log stays as well.
+            session.fetch("PRAGMA wal_checkpoint(TRUNCATE)", {})
+
+    def count_bytes(self, needles: Sequence[bytes]) -> int | None:
+        from lsm.db.sqlite_bytes import count_bytes
+
+        self._check_open()
+        return count_bytes(self.url, needles)
 
     def close(self) -> None:
         if not self._closed:

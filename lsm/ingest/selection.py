@@ -24,6 +24,7 @@ class Selection:
 
     exclude: tuple[str, ...] = ()  # globs
     hidden: bool = False
+    home: str = ""  # our own folder, never walked from outside
 
     def reads(self, name: str, path: str) -> bool:
         """Whether the file *name*, at *path*, is of a kind we read and the user wants."""
@@ -38,7 +39,7 @@ class Selection:
         """Whether the folder *name*, at *path*, is walked."""
         if (name[0] == "." and not self.hidden) or name in _MACHINE_FOLDERS:
             return False
-        return not self._excluded(path)
+        return path != self.home and not self._excluded(path)
 
     def _excluded(self, path: str) -> bool:
         if not self.exclude:

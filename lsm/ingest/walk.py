@@ -6,10 +6,12 @@ that is swapped for a link while we walk is not followed.
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING
 
 from lsm.ingest.foldertags import TAGS_NAME, FolderTags, read_folder_tags
@@ -58,6 +60,7 @@ class Start:
 
     path: str
     root: str  # tags are inherited from here down
+    dropped: bool = False  # no longer wanted: not walked, and so all of it is gone
 
 
 class Walk:
@@ -65,13 +68,15 @@ class Walk:
 
     def __init__(self, starts: Sequence[Start], selection: Selection) -> None:
         # Outer ones first, so that what lies inside them has been visited when its turn comes.
-        self._starts = sorted(starts, key=lambda start: start.path)
+        places = {start.path: start for start in starts}
+        self._starts = sorted(places.values(), key=lambda start: start.path)
         self._selection = selection
         self._visited: set[tuple[int, int]] = set()  # folders
 
     def __iter__(self) -> Iterator[Seen]:
         for start in self._starts:
-            yield from self._start(start)
+            if not start.dropped:
+                yield from self._start(start)
 
     def _start(self, start: Start) -> Iterator[Seen]:
         path = to_os(start.path)
@@ -85,11 +90,20 @@ class Walk:
             yield from self._folder(None, path, start.path, tags, 0)
             return
         seen = Seen(tags)
-        if stat.S_ISREG(found.st_mode) and parser_for(os.path.basename(path)) is not None:
-            seen.files.append((start.path, found))
-        else:
+        if not stat.S_ISREG(found.st_mode) or parser_for(os.path.basename(path)) is None:
             seen.problems.append(Problem(start.path, "unsupported", "it is no file lsm can read"))
+        elif not self._has_seen(start.path):
+            seen.files.append((start.path, found))
         yield seen
+
+    def _has_seen(self, path: str) -> bool:
+        """Whether the file at *path*, which exists, was met in a folder walked before."""
+        folder, name = os.path.split(to_os(path))
+        try:
+            above = os.stat(folder)
+        except OSError:
+            return False
+        return (above.st_dev, above.st_ino) in self._visited and self._selection.reads(name, path)
 
     def _folder(
         self, parent: int | None, name: str, path: str, tags: FolderTags, depth: int
@@ -99,6 +113,9 @@ class Walk:
                 if identity in self._visited:
                     return
                 self._visited.add(identity)
+                if identity[0] in _made_up():
+                    yield Seen(tags, problems=[Problem(path, "not_files", "the system invents it")])
+                    return
                 seen, folders = self._read(handle, path, tags)
                 yield seen
                 if depth == MAX_DEPTH and folders:
@@ -121,13 +138,13 @@ class Walk:
         with os.scandir(handle if handle is not None else to_os(path)) as entries:
             for entry in entries:
                 name = entry.name
+                tagged = tagged or name == TAGS_NAME  # whatever it is: a link is worth a warning
                 try:
                     if entry.is_dir(follow_symlinks=False):
                         inner = start + (name if name.isascii() else to_text(name))
                         if enters(name, inner):
                             folders.append((name, inner))
                     elif entry.is_file(follow_symlinks=False):
-                        tagged = tagged or name == TAGS_NAME
                         inner = start + (name if name.isascii() else to_text(name))
                         if reads(name, inner):
                             seen.files.append((inner, entry.stat(follow_symlinks=False)))
@@ -141,6 +158,12 @@ class Walk:
             seen.tags, problem = read_folder_tags(handle, path, tags)
             seen.problems += [Problem(*problem)] if problem else []
         return seen, sorted(folders)
+
+
+@cache
+def _made_up() -> frozenset[int]:
+    """Devices of the file systems that show the machine itself, and answer without an end."""
+    return frozenset(os.stat(path).st_dev for path in ("/proc", "/sys") if os.path.ismount(path))
 
 
 @contextmanager
@@ -176,7 +199,8 @@ def _inherited(start: Start) -> FolderTags:
 
 
 def _trouble(path: str, error: OSError) -> Seen:
-    code = {13: "permission_denied", 2: "vanished"}.get(error.errno or 0, "unreadable")
+    codes = {errno.EACCES: "permission_denied", errno.ENOENT: "vanished"}
+    code = codes.get(error.errno or 0, "unreadable")
     reason = {
         "permission_denied": "you have no permission to read it",
         "vanished": "it is not there",

@@ -1,0 +1,348 @@
+"""The only wiring: configuration, database, stores, services. Faces call what is here."""
+
+from __future__ import annotations
+
+import os
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Self
+
+from lsm.clock import utc_now
+from lsm.config import CONFIG_NAME, DATABASE_NAME, config_path, home_path, load_config
+from lsm.db import open_database
+from lsm.errors import InvalidError
+from lsm.paths import absolute, to_os
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from lsm.clock import Clock
+    from lsm.config import Config
+    from lsm.db import Database
+    from lsm.embedding.base import Embedder
+    from lsm.ingest.overview import LibraryOverview
+    from lsm.ingest.pipeline import IngestOptions, PipelineSettings
+    from lsm.ingest.report import IngestReport, Progress
+    from lsm.ingest.walk import Start
+    from lsm.query.ask import Answer
+    from lsm.query.search import Hit, Searcher, SearchOptions
+    from lsm.query.show import Shown
+    from lsm.vectordb.base import ChunkIndex
+
+
+def _silent(_: Progress) -> None:
+    return
+
+
+def _never() -> bool:
+    return False
+
+
+class Mind:
+    """A home and its database, open. Safe to share between threads.
+
+    Use it in a ``with`` statement, or `close` it.
+    """
+
+    def __init__(
+        self, home: str | None = None, database: str | None = None, clock: Clock = utc_now
+    ) -> None:
+        """Open the mind at *home*; both are made if they are not there.
+
+        Args:
+            home: folder; None for ``LSM_HOME`` or the platform's place for user data.
+            database: ``postgresql://...``, ``sqlite:///path`` or a path; None for what the
+                configuration says, which by default is ``lsm.db`` in the home.
+            clock: what time it is.
+
+        Raises:
+            ConfigError: a setting is wrong.
+            StorageError: the database cannot be opened; untouched.
+        """
+        self.home = home_path(home)
+        self.config: Config = load_config(config_path(self.home))
+        self.database_url = database_url(self.home, self.config, database)
+        self._clock = clock
+        self.db: Database = open_database(self.database_url, clock)
+
+    @cached_property
+    def embedder(self) -> Embedder:
+        """What turns text into vectors, as configured. Loaded at its first use."""
+        from lsm.embedding import EmbeddingSettings, open_embedder
+        from lsm.vectordb.spaces import known_dimension
+
+        chosen = self.config.embedding
+        settings = EmbeddingSettings(
+            dimension=chosen.dimension,
+            query_prefix=chosen.query_prefix,
+            document_prefix=chosen.document_prefix,
+            base_url=chosen.base_url,
+            api_key_env=chosen.api_key_env,
+            timeout_s=chosen.timeout_s,
+            batch_tokens=chosen.batch_tokens,
+            offline=chosen.offline,
+        )
+        embedder = open_embedder(chosen.model, settings)
+        known = known_dimension(self.db, embedder.model)
+        return open_embedder(chosen.model, settings, known_dimension=known)
+
+    @cached_property
+    def _index(self) -> ChunkIndex:
+        from lsm.vectordb import open_chunk_index
+
+        return open_chunk_index(self.db)
+
+    @cached_property
+    def _searcher(self) -> Searcher:
+        from lsm.query.search import Searcher
+
+        return Searcher(self.db, self._index, lambda: self.embedder, self._clock)
+
+    def ingest(
+        self,
+        *paths: str,
+        options: IngestOptions | None = None,
+        on_progress: Callable[[Progress], None] = _silent,
+        should_stop: Callable[[], bool] = _never,
+        **choices: bool,
+    ) -> IngestReport:
+        """Read what is new or changed below *paths*, or below every root if none is named.
+
+        A path that no root holds becomes a root.
+
+        Args:
+            paths: folders and files.
+            options: or its fields as keywords: ``dry_run``, ``force``, ``verify``,
+                ``confirm_delete``.
+            on_progress: told now and then how far it is.
+            should_stop: asked now and then; what is written stays, the next run goes on.
+
+        Raises:
+            InvalidError: a path that is not there.
+            EmbeddingError, StorageError: as `Pipeline.run`.
+        """
+        from lsm.ingest.pipeline import Hooks, IngestOptions, Pipeline
+        from lsm.ingest.roots import drop_roots, note_scanned
+
+        options = options or IngestOptions(**choices)
+        starts = self._starts(paths, writing=not options.dry_run)
+        hooks = Hooks(on_progress=on_progress, should_stop=should_stop, clock=self._clock)
+        pipeline = Pipeline(self.db, self._index, self.embedder, self._pipeline_settings(), hooks)
+        report = pipeline.run(starts, options)
+        if not options.dry_run and not report.interrupted:
+            dropped = [start.path for start in starts if start.dropped]
+            if dropped and not report.unconfirmed:
+                drop_roots(self.db, dropped)
+            if report.version is not None:
+                note_scanned(self.db, [start.path for start in starts], self._clock)
+        return report
+
+    def search(self, query: str, k: int = 10, **choices: Any) -> list[Hit]:
+        """The *k* passages that fit *query* best, best first.
+
+        Args:
+            query: words, a question, ``"a phrase in quotes"``; nothing in it is syntax.
+            k: 1 to 1000.
+            choices: ``mode`` ("hybrid", "text", "vector"), ``path`` (glob), ``ext``, ``tag``
+                (one or several), ``since`` (date), ``as_of`` (date or version).
+
+        Raises:
+            InvalidError: a choice that cannot be.
+        """
+        return self._searcher.search(query, k, _search_options(choices))
+
+    def ask(self, question: str, k: int = 5, **choices: Any) -> Answer:
+        """The answer to *question*, each statement quoted and cited.
+
+        Args:
+            question: in your own words.
+            k: how many passages at most.
+            choices: as `search`.
+        """
+        from lsm.query.ask import Answerer
+
+        answerer = Answerer(self._searcher, lambda: self.embedder)
+        return answerer.ask(question, k, _search_options(choices))
+
+    def show(self, chunk_or_path: str, as_of: str | int | None = None) -> Shown:
+        """A document, by path, or a chunk, by id, as stored.
+
+        Raises:
+            NotFoundError: there is none, or there was none then.
+        """
+        from lsm.query.show import show
+
+        return show(self.db, chunk_or_path, self._searcher.version(as_of))
+
+    def overview(self) -> LibraryOverview:
+        """The library in a few numbers."""
+        from lsm.ingest.overview import library_overview
+
+        return library_overview(self.db)
+
+    def status(self) -> dict[str, Any]:
+        """Everything in a few numbers, with the fields of ``lsm status --json``."""
+        from lsm.ingest.roots import load_roots
+
+        overview = self.overview()
+        return {
+            "version": overview.version,
+            "files": overview.files,
+            "chunks": overview.chunks,
+            "memories": {},
+            "schedules": {},
+            "cache": {},
+            "database": {
+                "engine": self.db.engine,
+                "path_or_url": self.db.url,
+                "bytes": self.db.size(),
+            },
+            "roots": [root.root_path for root in load_roots(self.db)],
+            "errors": overview.errors,
+            "home": self.home,
+            "file_bytes": overview.file_bytes,
+            "embedding": self.config.embedding.model,
+        }
+
+    def engine_problems(self) -> list[str]:
+        """What the database engine finds wrong with its own files; empty when sound."""
+        from lsm.db.check import engine_problems, log_problem
+
+        log = log_problem(self.db)
+        return engine_problems(self.db) + ([log] if log else [])
+
+    def index_problems(self) -> list[str]:
+        """Where chunks, vectors and full text differ; empty when they agree."""
+        return self._index.disagreements()
+
+    def manifest_problems(self) -> list[str]:
+        """Where manifest and documents differ; empty when they agree."""
+        from lsm.ingest.audit import manifest_problems
+
+        return manifest_problems(self.db)
+
+    def chunks_of_other_models(self) -> str | None:
+        """Says so if chunks wait to be embedded with the model that is configured now."""
+        from lsm.vectordb.spaces import is_only_space
+
+        if is_only_space(self.db, self.embedder.model):
+            return None
+        return "some chunks still have another model's vectors"
+
+    def close(self) -> None:
+        """Give everything back."""
+        self.db.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def roots(self) -> list[str]:
+        """What ``lsm ingest`` reads, as absolute paths."""
+        return [start.path for start in self._starts((), writing=True) if not start.dropped]
+
+    def add_root(self, path: str) -> None:
+        """Read *path* from now on, at every ingest.
+
+        Raises:
+            InvalidError: it is not there, or is the home itself.
+        """
+        from lsm.ingest.roots import add_root, load_roots, outermost
+
+        place = absolute(path)
+        known = outermost(place, load_roots(self.db)) is not None
+        self._check_root(place, is_known=known)
+        configured = [absolute(root) for root in self.config.library.roots]
+        if not known and place not in configured:
+            add_root(self.db, place, self._clock)
+
+    def watch(
+        self, *paths: str, should_stop: Callable[[], bool] = _never
+    ) -> Iterator[IngestReport]:
+        """Ingest whenever something changes below *paths* (or any root), until told to stop."""
+        from lsm.ingest.watch import changes
+
+        places = [absolute(path) for path in paths] or self.roots()
+        for changed in changes(places, should_stop):
+            yield self.ingest(*changed, should_stop=should_stop)
+
+    def _starts(self, paths: Sequence[str], *, writing: bool) -> list[Start]:
+        from lsm.ingest.roots import add_root, follow_config, load_roots, outermost, starts_at
+        from lsm.ingest.walk import Start
+
+        configured = [absolute(root) for root in self.config.library.roots]
+        dropped = follow_config(self.db, configured, self._clock) if writing else []
+        roots = load_roots(self.db)
+        if not paths:
+            named = configured + [r.root_path for r in roots if r.root_path not in dropped]
+            kept = starts_at(list(dict.fromkeys(named)), roots)
+            return kept + [Start(path, path, dropped=True) for path in dropped]
+        wanted = [absolute(path) for path in paths]
+        for path in wanted:
+            known = outermost(path, roots) is not None
+            self._check_root(path, is_known=known)
+            if writing and not known:
+                add_root(self.db, path, self._clock)
+        return starts_at(wanted, load_roots(self.db))
+
+    def _check_root(self, path: str, *, is_known: bool) -> None:
+        place = to_os(path)
+        if not is_known and not os.path.exists(place):
+            raise InvalidError(path, "there is no such file or folder")
+        if os.path.realpath(place) == os.path.realpath(self.home):
+            raise InvalidError(path, "this is the home of lsm itself; name a folder of documents")
+
+    def _pipeline_settings(self) -> PipelineSettings:
+        from lsm.ingest.chunking import ChunkOptions
+        from lsm.ingest.messages import Limits
+        from lsm.ingest.pipeline import PipelineSettings
+        from lsm.ingest.selection import Selection
+
+        library = self.config.library
+        return PipelineSettings(
+            selection=Selection(
+                exclude=library.exclude, hidden=library.hidden, home=absolute(self.home)
+            ),
+            chunking=ChunkOptions(library.chunk_target, library.chunk_maximum),
+            limits=Limits(
+                wall_seconds=library.seconds_per_file,
+                text_bytes=library.max_text_mb << 20,
+                document_bytes=library.max_document_mb << 20,
+                memory_bytes=library.memory_per_child_mb << 20,
+            ),
+            workers=library.workers or min(os.cpu_count() or 1, 8),
+            own_files=_own_files(self.home, self.db),
+        )
+
+
+def database_url(home: str, config: Config, given: str | None = None) -> str:
+    """Where the database is: *given*, else as configured, else in *home*."""
+    return given or config.database.url or os.path.join(home, DATABASE_NAME)
+
+
+def open_mind(home: str | None = None, database: str | None = None) -> Mind:
+    """`Mind` under the name that `lsm.open` gives it."""
+    return Mind(os.path.expanduser(home) if home else None, database)
+
+
+def _search_options(choices: dict[str, Any]) -> SearchOptions:
+    from lsm.query.search import SearchOptions
+
+    for name in ("ext", "tag"):
+        if isinstance(choices.get(name), str):
+            choices[name] = (choices[name],)
+    try:
+        return SearchOptions(**choices)
+    except TypeError as error:
+        raise InvalidError("search", str(error).split(") ", 1)[-1]) from error
+
+
+def _own_files(home: str, db: Database) -> frozenset[tuple[int, int]]:
+    """Our own files: never documents, wherever a link to them stands."""
+    found: set[tuple[int, int]] = set()
+    for place in (os.path.join(home, CONFIG_NAME), *db.files()):
+        if os.path.exists(place):
+            status = os.stat(place)
+            found.add((status.st_dev, status.st_ino))
+    return frozenset(found)

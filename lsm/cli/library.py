@@ -1,0 +1,256 @@
+"""Commands on documents: init, ingest, search, ask, show, status, doctor, try."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import click
+
+from lsm.cli import output
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+
+    from lsm.cli import Settings
+    from lsm.ingest.report import IngestReport, Progress
+
+as_json = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+
+
+def register(group: click.Group) -> None:
+    """Add the commands of this module to *group*."""
+    for command in (init, ingest, search, ask, show, status, doctor, try_):
+        group.add_command(command)
+
+
+@click.command()
+@click.option("--root", "roots", multiple=True, metavar="PATH", help="A folder to read; repeat.")
+@click.option("--embedding", metavar="NAME", help="Model: wordllama, ollama:MODEL, ... .")
+@as_json
+@click.pass_obj
+def init(settings: Settings, roots: tuple[str, ...], embedding: str | None, as_json: bool) -> None:
+    """Make a home: its lsm.toml, never overwriting one, and its database.
+
+    \b
+    lsm init --root ~/notes --root ~/papers
+    """
+    from lsm.setup import make_home
+
+    made = make_home(settings.home, settings.database, roots, embedding)
+    if as_json:
+        output.print_json({"home": made.home, "config": made.config, "database": made.database})
+        return
+    click.echo(f"home      {made.home}")
+    click.echo(
+        f"config    {made.config}{'' if made.is_new else '  (was there already; unchanged)'}"
+    )
+    click.echo(f"database  {made.database}")
+
+
+@click.command()
+@click.argument("paths", nargs=-1, metavar="[PATH]...")
+@click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
+@click.option("--force", is_flag=True, help="Read and parse every file again.")
+@click.option("--verify", is_flag=True, help="Read every file; parse those whose bytes differ.")
+@click.option("--strict", is_flag=True, help="Fail (status 1) if a file cannot be read.")
+@click.option("--confirm-delete", is_flag=True, help="Take out what is gone, however much it is.")
+@click.option("--watch", is_flag=True, help="Go on, and read what changes when it changes.")
+@as_json
+@click.pass_obj
+def ingest(settings: Settings, paths: tuple[str, ...], as_json: bool, **options: bool) -> None:
+    """Read what is new or changed, and take out what is gone.
+
+    Without PATH, everything below the known roots is looked at. A PATH that no root holds
+    becomes one. What is unchanged is not even opened. Stop it at any moment: run again, it goes on.
+
+    \b
+    lsm ingest ~/notes
+    lsm ingest                      everything known
+    lsm ingest --dry-run --json
+    """
+    from lsm.ingest.pipeline import IngestOptions
+
+    watch, strict = options.pop("watch"), options.pop("strict")
+    chosen = IngestOptions(**options)
+    with settings.open() as mind, _stopping() as should_stop, _progress() as on_progress:
+        report = mind.ingest(
+            *paths, options=chosen, on_progress=on_progress, should_stop=should_stop
+        )
+        _tell(report, as_json=as_json)
+        if watch and not report.interrupted:
+            for report in mind.watch(*paths, should_stop=should_stop):
+                if report.version is not None or report.files.failed:
+                    _tell(report, as_json=as_json)
+    sys.exit(_exit_code(report, strict=strict))
+
+
+@click.command()
+@click.argument("query")
+@click.option("-k", default=10, show_default=True, metavar="N", help="How many passages at most.")
+@click.option("--mode", default="hybrid", show_default=True, help="hybrid, text or vector.")
+@click.option("--path", metavar="GLOB", help="Only below these: 'notes/**', '*.md', a folder.")
+@click.option("--ext", multiple=True, metavar=".md", help="Only files with this ending; repeat.")
+@click.option("--tag", multiple=True, metavar="TAG", help="Only documents with this tag; repeat.")
+@click.option("--since", metavar="DATE", help="Modified then or later: 2026-03-01, or 7d.")
+@click.option("--as-of", metavar="DATE|VERSION", help="The library as it was.")
+@as_json
+@click.pass_obj
+def search(settings: Settings, query: str, k: int, as_json: bool, **choices: object) -> None:
+    """Find passages by their words and by their meaning.
+
+    Nothing in QUERY is syntax, but "words in double quotes" must stand there in that order.
+
+    \b
+    lsm search 'how do we rotate keys' -k 5
+    lsm search '"exact phrase"' --mode text --ext .pdf
+    lsm search 'budget' --path '~/work/**' --since 30d --as-of 2026-01-31
+    """
+    from lsm.query.terms import parsed
+
+    with settings.open() as mind:
+        hits = mind.search(query, k, **choices)
+    if as_json:
+        output.print_json(hits)
+    else:
+        output.print_hits(hits, parsed(query).words)
+
+
+@click.command()
+@click.argument("question")
+@click.option("-k", default=5, show_default=True, metavar="N", help="How many sources at most.")
+@click.option("--no-llm", is_flag=True, help="Quote only, even if a model is configured.")
+@click.option("--path", metavar="GLOB", help="Only below these.")
+@click.option("--ext", multiple=True, metavar=".md", help="Only files with this ending; repeat.")
+@click.option("--tag", multiple=True, metavar="TAG", help="Only documents with this tag; repeat.")
+@click.option("--as-of", metavar="DATE|VERSION", help="The library as it was.")
+@as_json
+@click.pass_obj
+def ask(
+    settings: Settings,
+    question: str,
+    k: int,
+    no_llm: bool,  # noqa: ARG001 - there is no model to leave out yet
+    as_json: bool,
+    **choices: object,
+) -> None:
+    """Answer QUESTION from the documents, every statement quoted and cited.
+
+    \b
+    lsm ask 'what did we decide about the lease?'
+    """
+    with settings.open() as mind:
+        answer = mind.ask(question, k, **choices)
+    if as_json:
+        output.print_json(answer)
+    else:
+        output.print_answer(answer)
+
+
+@click.command()
+@click.argument("chunk_or_path")
+@click.option("--as-of", metavar="DATE|VERSION", help="As it was then.")
+@as_json
+@click.pass_obj
+def show(settings: Settings, chunk_or_path: str, as_of: str | None, as_json: bool) -> None:
+    """Print a document, or a chunk by its number, as stored.
+
+    \b
+    lsm show ~/notes/keys.md --as-of 2026-01-31
+    lsm show 1234
+    """
+    with settings.open() as mind:
+        found = mind.show(chunk_or_path, as_of)
+    if as_json:
+        output.print_json(found)
+    else:
+        output.print_shown(found)
+
+
+@click.command()
+@as_json
+@click.pass_obj
+def status(settings: Settings, as_json: bool) -> None:
+    """Everything in a few numbers."""
+    with settings.open() as mind:
+        found = mind.status()
+    if as_json:
+        output.print_json(found)
+    else:
+        output.print_status(found)
+
+
+@click.command()
+@as_json
+@click.pass_obj
+def doctor(settings: Settings, as_json: bool) -> None:
+    """Look everything over, and say what to do about what is wrong (status 1)."""
+    from lsm.doctor import diagnose
+
+    diagnosis = diagnose(settings.home, settings.database)
+    if as_json:
+        output.print_json(diagnosis)
+    else:
+        output.print_diagnosis(diagnosis)
+    sys.exit(0 if diagnosis.ok else 1)
+
+
+@click.command(name="try")
+def try_() -> None:
+    """A tour on a bundled sample library, in a temporary home that is removed afterwards."""
+    from lsm.tour import run_tour
+
+    run_tour()
+
+
+def _tell(report: IngestReport, *, as_json: bool) -> None:
+    if as_json:
+        output.print_json(report)
+    else:
+        output.print_report(report)
+    output.print_problems(report)
+
+
+def _exit_code(report: IngestReport, *, strict: bool) -> int:
+    if report.interrupted:
+        return 130
+    if report.unconfirmed or (strict and report.errors):
+        return 1
+    return 3 if report.errors else 0
+
+
+@contextmanager
+def _stopping() -> Generator[Callable[[], bool]]:
+    """Ctrl-C or SIGTERM once: finish what is at hand and stop. Twice: stop now, roll back."""
+    asked = False
+
+    def ask_to_stop(_number: int, _frame: object) -> None:
+        nonlocal asked
+        if asked:
+            raise KeyboardInterrupt
+        asked = True
+        click.echo("\nstopping after what is at hand; once more to stop now", err=True)
+
+    before = {number: signal.signal(number, ask_to_stop) for number in _SIGNALS}
+    try:
+        yield lambda: asked
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+@contextmanager
+def _progress() -> Generator[Callable[[Progress], None]]:
+    """A bar on a terminal's stderr; nothing anywhere else."""
+    if not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    from lsm.cli.progress import progress_bar
+
+    with progress_bar() as update:
+        yield update

@@ -1,0 +1,75 @@
+"""Settings of what agents learn and how long it is kept."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from lsm.errors import ConfigError
+
+_UNITS = {
+    "s": timedelta(seconds=1),
+    "m": timedelta(minutes=1),
+    "h": timedelta(hours=1),
+    "d": timedelta(days=1),
+    "w": timedelta(weeks=1),
+}
+_DURATION = re.compile(r"(\d{1,9})\s*([smhdw])")
+_LONGEST = timedelta(days=36_500)
+_NEVER = "never"
+
+# A type that stands in neither table is kept for good.
+LIFETIMES = {"project_fact": "90d", "task_state": "7d", "cache": "24h"}
+
+
+def duration(key: str, text: str) -> timedelta | None:
+    """The time that *text* names: a number and one of s, m, h, d, w; None for ``never``.
+
+    Raises:
+        ConfigError: it is something else, nothing, or more than a hundred years; names *key*.
+    """
+    if text == _NEVER:
+        return None
+    match = _DURATION.fullmatch(text.strip().lower())
+    if not match:
+        raise ConfigError(key, f"{text!r} is no duration; write 90m, 24h, 7d, 2w or never")
+    length = int(match[1]) * _UNITS[match[2]] if int(match[1]) < 10**8 else _LONGEST * 2
+    if not timedelta() < length <= _LONGEST:
+        raise ConfigError(key, f"{text!r} must be more than 0 and at most 100 years")
+    return length
+
+
+class MemoryConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What is remembered, and for how long."""
+
+    # By type; added to project_fact 90d, task_state 7d and cache 24h. Other types never expire.
+    lifetimes: dict[str, str] = {}
+    candidate_lifetime: str = "30d"  # what nobody has reviewed by then leaves the queue
+    candidates_per_run: Annotated[int, Meta(ge=1)] = 20  # more than that is a run gone wild
+    recency_half_life: str = "30d"  # after so long, half of the bonus for being new is gone
+    context_record: str = "90d"  # how long is kept what was handed to a model
+
+    def __post_init__(self) -> None:
+        for name, text in self.lifetimes.items():
+            duration(f"agents.memory.lifetimes.{name}", text)
+        for name in ("candidate_lifetime", "recency_half_life", "context_record"):
+            duration(f"agents.memory.{name}", getattr(self, name))
+
+    def lifetime(self, memory_type: str) -> timedelta | None:
+        """The longest a memory of that type is kept; None is for good."""
+        text = self.lifetimes.get(memory_type) or LIFETIMES.get(memory_type) or _NEVER
+        return duration("agents.memory.lifetimes", text)
+
+    def span(self, name: str) -> timedelta | None:
+        """One of the other durations, by its key."""
+        return duration(f"agents.memory.{name}", getattr(self, name))
+
+
+class AgentsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Everything below ``[agents]``."""
+
+    memory: MemoryConfig = MemoryConfig()
