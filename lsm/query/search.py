@@ -33,7 +33,9 @@ MODES: tuple[str, ...] = get_args(Mode)
 MAX_K = 1000
 
 # A leg's best and worst become 1 and 0, and both legs count alike: better than reciprocal ranks
-# on every collection we measured with the default embedder (docs/explanation/search.md).
+# on the collections we measured with the default embedder (docs/explanation/search.md). The text
+# leg counts for less the more of the words stand nowhere: who asks in other words than the
+# documents use would else be given whatever shares a word.
 _TEXT_SHARE = 0.5
 # One round of feedback (Rocchio 1971): the three best hits pull the query's vector towards them.
 _FEEDBACK_HITS = 3
@@ -77,6 +79,7 @@ class Hit(msgspec.Struct, frozen=True):
 class _Legs:
     """What each leg found."""
 
+    text_share: float = _TEXT_SHARE
     text: Sequence[Scored] = ()
     vector: Sequence[Scored] = ()
     parts: dict[int, dict[str, float]] = field(default_factory=dict[int, dict[str, float]])
@@ -172,7 +175,10 @@ class Searcher:
     ) -> tuple[_Legs, dict[int, float]]:
         legs = _Legs()
         if mode != "vector":
-            legs.text = self._index.matching(parsed(text), depth, where)
+            asked = parsed(text)
+            legs.text = self._index.matching(asked, depth, where)
+            known = len(self._index.occurring(asked.words))
+            legs.text_share = _TEXT_SHARE * known / max(1, len(asked.words))
         if vector is not None:
             legs.vector = self._index.nearest(vector[0], vector[1], depth, where)
         if vector is not None and legs.text:
@@ -226,7 +232,7 @@ class _Found:
 
 
 def _joined(legs: _Legs) -> dict[int, float]:
-    return weighted([(_TEXT_SHARE, legs.text), (1 - _TEXT_SHARE, legs.vector)])
+    return weighted([(legs.text_share, legs.text), (1 - legs.text_share, legs.vector)])
 
 
 def _ordered(fused: dict[int, float]) -> list[int]:

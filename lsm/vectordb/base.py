@@ -39,7 +39,8 @@ ANYWHERE = Where()
 class TextQuery:
     """What to look for, in the user's words and never in an engine's syntax."""
 
-    words: tuple[str, ...]  # small letters; any of them
+    # Small letters; any of them. One with blanks in it is several words in that order.
+    words: tuple[str, ...]
     phrases: tuple[tuple[str, ...], ...] = ()  # words in this order; all of them must be there
 
 
@@ -93,6 +94,10 @@ class ChunkIndex(Protocol):
         """The *k* chunks that fit *query* best by BM25, best first; fewer if fewer match."""
         ...
 
+    def occurring(self, words: Sequence[str]) -> set[str]:
+        """Those of *words* that stand in any chunk at all, in any of their forms."""
+        ...
+
     def nearest(
         self, query: Vector, space_id: int, k: int, where: Where = ANYWHERE
     ) -> list[Scored]:
@@ -109,6 +114,10 @@ class ChunkIndex(Protocol):
 
     def known_vectors(self, text_hashes: Sequence[str], space_id: int) -> dict[str, Vector]:
         """Vectors already made for chunks of the same content hash, by hash."""
+        ...
+
+    def vectors_of(self, chunk_ids: Sequence[int], space_id: int) -> dict[int, Vector]:
+        """The vectors of chunks, by id; those of another model are left out."""
         ...
 
     def outdated(self, space_id: int, limit: int) -> list[int]:

@@ -45,6 +45,9 @@ SELECT chunk_id, document_id, text_hash, title, heading, text, version_in, versi
 """
 
 
+_VERSION_AT = "SELECT max(version) FROM lsm_versions WHERE created_at <= :instant"
+
+
 class Place(msgspec.Struct, frozen=True, array_like=True):
     """Where a chunk stands in one version of its document."""
 
@@ -107,6 +110,10 @@ class DocumentReader:
         """Every version of what stood at *path*, oldest first."""
         return [_document(row) for row in self._db.rows(_HISTORY, path=path)]
 
+    def version_at(self, instant: str) -> int:
+        """The library's version at *instant* (as `lsm.clock` writes it); 0 before the first."""
+        return self._db.tuples(_VERSION_AT, instant=instant)[0][0] or 0
+
     def chunks(self, ids: Sequence[int]) -> dict[int, StoredChunk]:
         """Chunks by id; unknown ids are left out."""
         rows = self._db.rows(_CHUNKS, ids=list(ids))
@@ -127,7 +134,7 @@ def documents_where(db: Database, where: Where) -> list[int]:
         version=where.version,
     )
     glob = compiled(where.path) if where.path else None
-    wanted = set(where.tags)
+    wanted = {tag.casefold() for tag in where.tags}
     return [
         document_id
         for document_id, path, tags_json in rows

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from lsm.db import Database
     from lsm.vectordb.base import ChunkIndex, Vector
 
+# Changes nothing, but the next writer waits here until we have committed or given up.
+_QUEUE = "UPDATE lsm_counters SET next_value = next_value WHERE name = 'document'"
 _TAKE = """
 UPDATE lsm_counters SET next_value = next_value + :count WHERE name = :name RETURNING next_value
 """
@@ -116,6 +118,13 @@ class LibraryWriter:
     def __init__(self, db: Database, index: ChunkIndex) -> None:
         self._db = db
         self._index = index
+
+    def queue(self) -> None:
+        """Wait until nobody else writes documents, and let nobody until the transaction ends.
+
+        What is read after this is what the others have committed.
+        """
+        self._db.run(_QUEUE)
 
     def put(
         self,

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import math
+import re
+import unicodedata
+from functools import cache
 from typing import TYPE_CHECKING, LiteralString, cast
 
 import numpy as np
 
 from lsm.vectordb.base import ANYWHERE, Scored
 from lsm.vectordb.documents import documents_where
+from lsm.vectordb.spaces import dimension_of
 from lsm.vectordb.vectors import STORED, checked
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from lsm.db import Database
     from lsm.vectordb.base import IndexEntry, TextQuery, Vector, Where
@@ -21,27 +25,37 @@ MAX_TERMS = 12  # as on SQLite
 MAX_GRAPH_DIMENSION = 4000  # pgvector's, for halfvec; beyond it every search is exact
 _K1, _B = 1.2, 0.75  # FTS5's, so that both engines rank alike
 
-_ADD_TEXT = """
+# Words that are not indexed, but counted: a phrase must not reach from the title into the text.
+_GAP = "a a a a a a a a "
+_ADD_TEXT = f"""
 INSERT INTO chunks_fts (chunk_id, terms, length)
 SELECT :chunk_id, terms, (SELECT coalesce(sum(cardinality(positions)), 0) FROM unnest(terms))
   FROM (SELECT setweight(to_tsvector('english', :title), 'A')
-            || setweight(to_tsvector('english', :heading), 'B')
-            || to_tsvector('english', :text) AS terms) made
-"""
+            || setweight(to_tsvector('english', '{_GAP}' || :heading), 'B')
+            || to_tsvector('english', '{_GAP}' || :text) AS terms) made
+"""  # noqa: S608 - a constant of our own
 _REMOVE_TEXT = "DELETE FROM chunks_fts WHERE chunk_id IN :ids[]"
 _ADD_VECTOR = """
 INSERT INTO vec_chunks (chunk_id, space_id, embedding)
 VALUES (:chunk_id, :space_id, CAST(:embedding AS halfvec))
-    ON CONFLICT (chunk_id) DO UPDATE
-   SET space_id = excluded.space_id,
-       embedding         = excluded.embedding
 """
+_SET_VECTOR = (
+    _ADD_VECTOR
+    + """
+    ON CONFLICT (chunk_id) DO UPDATE
+   SET space_id  = excluded.space_id,
+       embedding = excluded.embedding
+"""
+)
 _REMOVE_VECTORS = "DELETE FROM vec_chunks WHERE chunk_id IN :ids[]"
-_DIMENSION = "SELECT dimension FROM lsm_vector_spaces WHERE space_id = :id"
 _KNOWN = """
 SELECT DISTINCT ON (c.text_hash) c.text_hash, halfvec_send(v.embedding)
   FROM lsm_chunks c JOIN vec_chunks v ON v.chunk_id = c.chunk_id
  WHERE c.text_hash IN :hashes[] AND v.space_id = :space_id
+"""
+_VECTORS_OF = """
+SELECT chunk_id, halfvec_send(embedding) FROM vec_chunks
+ WHERE chunk_id IN :ids[] AND space_id = :space_id
 """
 _OUTDATED = """
 (SELECT chunk_id FROM vec_chunks WHERE space_id < :id LIMIT :limit)
@@ -51,7 +65,14 @@ UNION ALL
 """
 _LEXEMES = "SELECT unnest(tsvector_to_array(to_tsvector('english', :text)))"
 _PHRASE = "SELECT CAST(phraseto_tsquery('english', :text) AS TEXT)"
-_FREQUENCY = "SELECT count(*) FROM chunks_fts WHERE terms @@ CAST(:match AS tsquery)"
+_FREQUENCIES = """
+SELECT lexeme, (SELECT count(*) FROM chunks_fts WHERE terms @@ CAST(quoted AS tsquery))
+  FROM unnest(CAST(:lexemes AS TEXT[]), CAST(:quoted AS TEXT[])) AS a(lexeme, quoted)
+"""
+_OCCURS = """
+SELECT word FROM unnest(CAST(:words AS TEXT[])) AS asked(word)
+ WHERE EXISTS (SELECT 1 FROM chunks_fts WHERE terms @@ plainto_tsquery('english', word))
+"""
 _COLLECTION = "SELECT count(*), coalesce(avg(length), 1) FROM chunks_fts"
 _MATCHES = """
 WITH asked AS (
@@ -89,13 +110,21 @@ WITH allowed AS MATERIALIZED (
 SELECT chunk_id, 1.0 - (embedding <=> CAST(:query AS halfvec)) AS score
   FROM allowed ORDER BY score DESC, chunk_id LIMIT :k
 """
+_ONE_AT_A_TIME = "SELECT pg_advisory_xact_lock(CAST(:lock AS BIGINT))"
+_GRAPH_LOCK = 0x6C736D76  # "lsmv" as a number
 _HAS_INDEX = "SELECT CAST(to_regclass(:name) AS TEXT)"
 _WITHOUT = """
 SELECT (SELECT count(*) FROM lsm_chunks c
          WHERE NOT EXISTS (SELECT 1 FROM vec_chunks v WHERE v.chunk_id = c.chunk_id)),
        (SELECT count(*) FROM lsm_chunks c
-         WHERE NOT EXISTS (SELECT 1 FROM chunks_fts f WHERE f.chunk_id = c.chunk_id))
+         WHERE NOT EXISTS (SELECT 1 FROM chunks_fts f WHERE f.chunk_id = c.chunk_id)),
+       (SELECT count(*) FROM vec_chunks v JOIN lsm_vector_spaces s ON s.space_id = v.space_id
+         WHERE vector_dims(v.embedding) <> s.dimension)
 """
+
+
+_WORD = re.compile(r"[^\W_]+")
+_ACCENTS = re.compile("[\u0300-\u036f]")
 
 
 class PostgresChunkIndex:
@@ -103,34 +132,39 @@ class PostgresChunkIndex:
 
     def __init__(self, db: Database) -> None:
         self._db = db
-        self._dimensions: dict[int, int] = {}
 
     def put(self, entries: Sequence[IndexEntry]) -> None:
-        self._db.many(
-            _ADD_TEXT,
-            (
-                {
-                    "chunk_id": entry.chunk_id,
-                    "title": entry.title,
-                    "heading": entry.heading,
-                    "text": entry.text,
-                }
-                for entry in entries
-            ),
+        # Looked at before anything is written: a caller may catch the error and go on.
+        vectors = self._rows((e.chunk_id, e.space_id, e.vector) for e in entries)
+        texts = (
+            {
+                "chunk_id": e.chunk_id,
+                "title": plain(e.title),
+                "heading": plain(e.heading),
+                "text": plain(e.text),
+            }
+            for e in entries
         )
-        self._add_vectors([(e.chunk_id, e.space_id, e.vector) for e in entries])
+        with self._db.transaction():
+            self._prepare({e.space_id for e in entries})
+            self._db.many(_ADD_VECTOR, vectors)
+            self._db.many(_ADD_TEXT, texts)
 
     def replace_vectors(self, space_id: int, vectors: Sequence[tuple[int, Vector]]) -> None:
-        self._add_vectors([(chunk_id, space_id, vector) for chunk_id, vector in vectors])
+        rows = self._rows((chunk_id, space_id, vector) for chunk_id, vector in vectors)
+        with self._db.transaction():
+            self._prepare({space_id})
+            self._db.many(_SET_VECTOR, rows)
 
     def remove(self, chunk_ids: Sequence[int]) -> None:
-        self._db.run(_REMOVE_TEXT, ids=list(chunk_ids))
-        self._db.run(_REMOVE_VECTORS, ids=list(chunk_ids))
+        with self._db.transaction():
+            self._db.run(_REMOVE_TEXT, ids=list(chunk_ids))
+            self._db.run(_REMOVE_VECTORS, ids=list(chunk_ids))
 
     def matching(self, query: TextQuery, k: int, where: Where = ANYWHERE) -> list[Scored]:
         with self._db.snapshot():
             phrases = [self._phrase(words) for words in query.phrases]
-            chosen = self._rarest(self._lexemes(query))
+            chosen = self._chosen(query)
             match = _expression([text for text in phrases if text], list(chosen))
             if not match:
                 return []
@@ -149,6 +183,11 @@ class PostgresChunkIndex:
                 k=k,
             )
         return [Scored(chunk_id, float(score)) for chunk_id, score in rows]
+
+    def occurring(self, words: Sequence[str]) -> set[str]:
+        asked = {word: plain(word) for word in words}
+        known = {row[0] for row in self._db.tuples(_OCCURS, words=list(set(asked.values())))}
+        return {word for word, spelled in asked.items() if spelled in known}
 
     def nearest(
         self, query: Vector, space_id: int, k: int, where: Where = ANYWHERE
@@ -174,69 +213,75 @@ class PostgresChunkIndex:
 
     def known_vectors(self, text_hashes: Sequence[str], space_id: int) -> dict[str, Vector]:
         rows = self._db.tuples(_KNOWN, hashes=list(text_hashes), space_id=space_id)
-        # On the wire: length and flags in two bytes each, then big-endian halves.
-        return {
-            text_hash: np.frombuffer(data, ">f2", offset=4).astype(np.float32)
-            for text_hash, data in rows
-        }
+        return {text_hash: _received(data) for text_hash, data in rows}
+
+    def vectors_of(self, chunk_ids: Sequence[int], space_id: int) -> dict[int, Vector]:
+        rows = self._db.tuples(_VECTORS_OF, ids=list(chunk_ids), space_id=space_id)
+        return {chunk_id: _received(data) for chunk_id, data in rows}
 
     def outdated(self, space_id: int, limit: int) -> list[int]:
         return [row[0] for row in self._db.tuples(_OUTDATED, id=space_id, limit=limit)]
 
     def disagreements(self) -> list[str]:
         # Vectors and text without a chunk cannot be: the foreign keys see to it.
-        vectors, texts = self._db.tuples(_WITHOUT)[0]
-        counts = {"chunks have no vector": vectors, "chunks are not in the full-text index": texts}
+        vectors, texts, lengths = self._db.tuples(_WITHOUT)[0]
+        counts = {
+            "chunks have no vector": vectors,
+            "chunks are not in the full-text index": texts,
+            "vectors are not as long as their model's": lengths,
+        }
         return [f"{count} {what}" for what, count in counts.items() if count]
 
-    def _add_vectors(self, vectors: list[tuple[int, int, Vector]]) -> None:
-        for schema in {schema for _, schema, _ in vectors}:
-            self._prepare(schema)
-        self._db.many(
-            _ADD_VECTOR,
-            (
-                {
-                    "chunk_id": chunk_id,
-                    "space_id": schema,
-                    "embedding": _literal(checked(vector, self._dimension(schema))),
-                }
-                for chunk_id, schema, vector in vectors
-            ),
-        )
+    def _rows(self, vectors: Iterable[tuple[int, int, Vector]]) -> list[dict[str, object]]:
+        dimension = cache(self._dimension)  # for this call: a space may yet be rolled back
+        return [
+            {
+                "chunk_id": chunk_id,
+                "space_id": space_id,
+                "embedding": _literal(checked(vector, dimension(space_id))),
+            }
+            for chunk_id, space_id, vector in vectors
+        ]
 
-    def _prepare(self, space_id: int) -> None:
-        """Make the graph over one model's vectors: its dimension is not known before."""
-        name = f"vec_chunks_hnsw_{space_id}"
-        dimension = self._dimension(space_id)
+    def _prepare(self, space_ids: set[int]) -> None:
+        """Make the graph over each model's vectors: its dimension is not known before."""
+        for space_id in space_ids:
+            dimension = self._dimension(space_id)
+            if dimension <= MAX_GRAPH_DIMENSION and not self._has_graph(space_id):
+                # Two at once would wait for each other's lock on the table, for ever.
+                self._db.tuples(_ONE_AT_A_TIME, lock=_GRAPH_LOCK)
+                self._db.script(
+                    f"CREATE INDEX IF NOT EXISTS vec_chunks_hnsw_{space_id} ON vec_chunks"
+                    f" USING hnsw ((CAST(embedding AS halfvec({dimension}))) halfvec_cosine_ops)"
+                    f" WHERE space_id = {space_id}"
+                )
+
+    def _has_graph(self, space_id: int) -> bool:
         # IF NOT EXISTS alone would take a lock that stops every other writer.
-        missing = self._db.tuples(_HAS_INDEX, name=name)[0][0] is None
-        if missing and dimension <= MAX_GRAPH_DIMENSION:
-            self._db.script(
-                f"CREATE INDEX IF NOT EXISTS {name} ON vec_chunks"
-                f" USING hnsw ((CAST(embedding AS halfvec({dimension}))) halfvec_cosine_ops)"
-                f" WHERE space_id = {space_id}"
-            )
+        return self._db.tuples(_HAS_INDEX, name=f"vec_chunks_hnsw_{space_id}")[0][0] is not None
 
     def _dimension(self, space_id: int) -> int:
-        if space_id not in self._dimensions:
-            rows = self._db.tuples(_DIMENSION, id=space_id)
-            self._dimensions[space_id] = rows[0][0]
-        return self._dimensions[space_id]
+        return dimension_of(self._db, space_id)
 
-    def _lexemes(self, query: TextQuery) -> list[str]:
-        words = [*query.words, *(word for words in query.phrases for word in words)]
-        return [row[0] for row in self._db.tuples(_LEXEMES, text=" ".join(words))]
+    def _chosen(self, query: TextQuery) -> dict[str, int]:
+        """The lexemes that count, with how many chunks have each: the rarest, and every phrase's.
+
+        A phrase's are never left out: a chunk that has none of the counted ones is not found.
+        """
+        in_phrases = self._lexemes(word for words in query.phrases for word in words)
+        lexemes = list(dict.fromkeys([*self._lexemes(query.words), *in_phrases]))
+        rows = self._db.tuples(
+            _FREQUENCIES, lexemes=lexemes, quoted=[_quoted(lexeme) for lexeme in lexemes]
+        )
+        counts = {lexeme: count for lexeme, count in rows if count}
+        rarest = sorted(counts, key=counts.__getitem__)[:MAX_TERMS]
+        return {lexeme: counts[lexeme] for lexeme in [*rarest, *in_phrases] if lexeme in counts}
+
+    def _lexemes(self, words: Iterable[str]) -> list[str]:
+        return [row[0] for row in self._db.tuples(_LEXEMES, text=plain(" ".join(words)))]
 
     def _phrase(self, words: Sequence[str]) -> str:
-        return self._db.tuples(_PHRASE, text=" ".join(words))[0][0]
-
-    def _rarest(self, lexemes: list[str]) -> dict[str, int]:
-        """At most `MAX_TERMS` of *lexemes* that occur, each with how many chunks have it."""
-        counts = {
-            lexeme: self._db.tuples(_FREQUENCY, match=_quoted(lexeme))[0][0] for lexeme in lexemes
-        }
-        occurring = sorted((lexeme for lexeme in lexemes if counts[lexeme]), key=counts.__getitem__)
-        return {lexeme: counts[lexeme] for lexeme in occurring[:MAX_TERMS]}
+        return self._db.tuples(_PHRASE, text=plain(" ".join(words)))[0][0]
 
     def _nearest_by_index(
         self, literal: str, space_id: int, dimension: int, k: int, where: Where
@@ -255,7 +300,20 @@ SELECT v.chunk_id, 1.0 - (CAST(v.embedding AS halfvec({dimension})) <=> CAST(:qu
         rows = self._db.tuples(
             cast("LiteralString", sql), query=literal, version=where.version, k=k
         )
-        return [Scored(chunk_id, float(score)) for chunk_id, score in rows]
+        found = [Scored(chunk_id, float(score)) for chunk_id, score in rows]
+        return sorted(found, key=lambda scored: (-scored.score, scored.chunk_id))
+
+
+def plain(text: str) -> str:
+    """The words of *text* as SQLite's tokenizer sees them: in small letters, without accents.
+
+    PostgreSQL's own parser keeps `config.py` or `a/b` as one word, which neither half would find.
+    """
+    text = text.lower()
+    if not text.isascii():
+        text = _ACCENTS.sub("", unicodedata.normalize("NFD", text))
+        text = unicodedata.normalize("NFC", text)
+    return " ".join(_WORD.findall(text))
 
 
 def _expression(phrases: Sequence[str], lexemes: Sequence[str]) -> str:
@@ -272,6 +330,11 @@ def _rarity(count: int, frequency: int) -> float:
 
 def _quoted(lexeme: str) -> str:
     return "'" + lexeme.replace("\\", "\\\\").replace("'", "''") + "'"
+
+
+def _received(data: bytes) -> Vector:
+    # On the wire: length and flags in two bytes each, then big-endian halves.
+    return np.frombuffer(data, ">f2", offset=4).astype(np.float32)
 
 
 def _literal(vector: Vector) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lsm.errors import NotFoundError
+
 if TYPE_CHECKING:
     from lsm.db import Database
 
@@ -17,6 +19,7 @@ SELECT s.embedding_model FROM lsm_vector_spaces s
    AND EXISTS (SELECT 1 FROM vec_chunks v WHERE v.space_id = s.space_id)
 """
 _DIMENSIONS = "SELECT dimension FROM lsm_vector_spaces WHERE embedding_model = :model"
+_DIMENSION = "SELECT dimension FROM lsm_vector_spaces WHERE space_id = :space_id"
 _TAKE = """
 UPDATE lsm_counters SET next_value = next_value + 1 WHERE name = 'vector_space'
 RETURNING next_value
@@ -53,3 +56,15 @@ def known_dimension(db: Database, model: str) -> int | None:
     """The length of the vectors that *model* made before, which saves asking it."""
     rows = db.tuples(_DIMENSIONS, model=model)
     return rows[0][0] if len(rows) == 1 else None
+
+
+def dimension_of(db: Database, space_id: int) -> int:
+    """How long the vectors of a space are.
+
+    Raises:
+        NotFoundError: there is no such space.
+    """
+    rows = db.tuples(_DIMENSION, space_id=space_id)
+    if not rows:
+        raise NotFoundError("vector space", str(space_id))
+    return rows[0][0]

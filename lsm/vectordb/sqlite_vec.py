@@ -7,6 +7,7 @@ opened by everything else that opens SQLite. It stays the oracle the tests compa
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,10 +15,11 @@ import numpy as np
 from lsm.vectordb.base import ANYWHERE, Scored
 from lsm.vectordb.documents import documents_where
 from lsm.vectordb.resident import REWRITTEN, ResidentVectors
+from lsm.vectordb.spaces import dimension_of
 from lsm.vectordb.vectors import checked, pack, unpack
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from numpy.typing import NDArray
 
@@ -31,21 +33,31 @@ INSERT INTO chunks_fts (rowid, title, heading, text) VALUES (:chunk_id, :title, 
 """
 _REMOVE_TEXT = """
 INSERT INTO chunks_fts (chunks_fts, rowid, title, heading, text)
-SELECT 'delete', chunk_id, title, heading, text FROM lsm_chunks WHERE chunk_id IN :ids[]
+SELECT 'delete', chunk_id, title, heading, text FROM lsm_chunks
+ WHERE chunk_id IN :ids[]
+   AND chunk_id IN (SELECT id FROM chunks_fts_docsize)  -- taking out twice damages the index
 """
 _ADD_VECTOR = """
-INSERT INTO vec_chunks (chunk_id, space_id, embedding)
-VALUES (:chunk_id, :space_id, :embedding)
-    ON CONFLICT (chunk_id) DO UPDATE
-   SET space_id = excluded.space_id,
-       embedding         = excluded.embedding
+INSERT INTO vec_chunks (chunk_id, space_id, embedding) VALUES (:chunk_id, :space_id, :embedding)
 """
+_SET_VECTOR = (
+    _ADD_VECTOR
+    + """
+    ON CONFLICT (chunk_id) DO UPDATE
+   SET space_id  = excluded.space_id,
+       embedding = excluded.embedding
+"""
+)
 _REMOVE_VECTORS = "DELETE FROM vec_chunks WHERE chunk_id IN :ids[]"
-_DIMENSION = "SELECT dimension FROM lsm_vector_spaces WHERE space_id = :id"
+# CROSS JOIN fixes the order: left to choose, SQLite walks all vectors for every batch of hashes.
 _KNOWN = """
 SELECT c.text_hash, v.embedding
-  FROM lsm_chunks c JOIN vec_chunks v ON v.chunk_id = c.chunk_id
+  FROM lsm_chunks c CROSS JOIN vec_chunks v ON v.chunk_id = c.chunk_id
  WHERE c.text_hash IN :hashes[] AND v.space_id = :space_id
+"""
+_VECTORS_OF = """
+SELECT chunk_id, embedding FROM vec_chunks
+ WHERE chunk_id IN :ids[] AND space_id = :space_id
 """
 _OUTDATED = """
 SELECT chunk_id FROM vec_chunks WHERE space_id < :id
@@ -80,6 +92,7 @@ SELECT chunk_id FROM lsm_chunks
  WHERE document_id IN :documents[]
    AND version_in <= :version AND (version_out IS NULL OR version_out > :version)
 """
+_OCCURS = "SELECT 1 FROM chunks_fts WHERE chunks_fts MATCH :match LIMIT 1"
 _COUNT_MATCHES = """
 SELECT count(*) FROM (SELECT 1 FROM chunks_fts WHERE chunks_fts MATCH :match LIMIT 50000)
 """
@@ -88,6 +101,11 @@ SELECT count(*) FROM lsm_chunks WHERE chunk_id NOT IN (SELECT chunk_id FROM vec_
 """
 _WITHOUT_ROW = """
 SELECT count(*) FROM vec_chunks WHERE chunk_id NOT IN (SELECT chunk_id FROM lsm_chunks)
+"""
+_WRONG_LENGTH = """
+SELECT count(*)
+  FROM vec_chunks v JOIN lsm_vector_spaces s ON s.space_id = v.space_id
+ WHERE length(v.embedding) <> 2 * s.dimension
 """
 _WITHOUT_TEXT = """
 SELECT (SELECT count(*) FROM lsm_chunks WHERE chunk_id NOT IN (SELECT id FROM chunks_fts_docsize))
@@ -101,71 +119,67 @@ class SqliteChunkIndex:
     def __init__(self, db: Database) -> None:
         self._db = db
         self._resident: dict[int, ResidentVectors] = {}
-        self._dimensions: dict[int, int] = {}
 
     def put(self, entries: Sequence[IndexEntry]) -> None:
-        self._db.many(
-            _ADD_TEXT,
-            (
-                {
-                    "chunk_id": entry.chunk_id,
-                    "title": entry.title,
-                    "heading": entry.heading,
-                    "text": entry.text,
-                }
-                for entry in entries
-            ),
+        # Looked at before anything is written: a caller may catch the error and go on.
+        vectors = self._rows((e.chunk_id, e.space_id, e.vector) for e in entries)
+        texts = (
+            {"chunk_id": e.chunk_id, "title": e.title, "heading": e.heading, "text": e.text}
+            for e in entries
         )
-        self._add_vectors([(e.chunk_id, e.space_id, e.vector) for e in entries])
+        with self._db.transaction():
+            self._db.many(_ADD_VECTOR, vectors)
+            self._db.many(_ADD_TEXT, texts)
 
     def replace_vectors(self, space_id: int, vectors: Sequence[tuple[int, Vector]]) -> None:
-        self._add_vectors([(chunk_id, space_id, vector) for chunk_id, vector in vectors])
-        self._db.run(REWRITTEN)
+        rows = self._rows((chunk_id, space_id, vector) for chunk_id, vector in vectors)
+        with self._db.transaction():
+            self._db.many(_SET_VECTOR, rows)
+            self._db.run(REWRITTEN)
 
     def remove(self, chunk_ids: Sequence[int]) -> None:
         ids = list(chunk_ids)
-        self._db.run(_REMOVE_TEXT, ids=ids)
-        self._db.run(_REMOVE_VECTORS, ids=ids)
-        self._db.run(REWRITTEN)
+        with self._db.transaction():
+            self._db.run(_REMOVE_TEXT, ids=ids)
+            self._db.run(_REMOVE_VECTORS, ids=ids)
+            self._db.run(REWRITTEN)
 
     def matching(self, query: TextQuery, k: int, where: Where = ANYWHERE) -> list[Scored]:
-        match = self._match(query)
-        if not match:
-            return []
-        if not where.by_document:
+        with self._db.snapshot():
+            match = self._match(query)
+            if not match:
+                return []
+            if where.by_document:
+                return self._all_matching(match, k, where)
             best = self._db.tuples(_BEST_MATCHES, match=match, limit=4 * k)
             valid = self._valid([row[0] for row in best], where)
             found = [Scored(*row) for row in best if row[0] in valid]
-            if len(found) >= k or len(best) < 4 * k:
-                return found[:k]
-        documents = documents_where(self._db, where) if where.by_document else []
-        rows = self._db.tuples(
-            _ALL_MATCHES,
-            match=match,
-            version=where.version,
-            anywhere=not where.by_document,
-            documents=documents,
-            k=k,
-        )
-        return [Scored(*row) for row in rows]
+            if len(found) < k and len(best) == 4 * k:
+                return self._all_matching(match, k, where)  # old versions crowd the top
+        return sorted(found, key=lambda scored: (-scored.score, scored.chunk_id))[:k]
+
+    def occurring(self, words: Sequence[str]) -> set[str]:
+        return {word for word in words if self._db.tuples(_OCCURS, match=_quoted(word))}
 
     def nearest(
         self, query: Vector, space_id: int, k: int, where: Where = ANYWHERE
     ) -> list[Scored]:
-        query = checked(query, self._dimension(space_id))
-        resident = self._resident.setdefault(space_id, ResidentVectors(space_id))
-        ids, scores = resident.scores(self._db, query)
-        if where.by_document:
-            allowed = self._allowed(where)
-            at = np.searchsorted(ids, allowed)
-            at = at[at < len(ids)]
-            at = at[np.isin(ids[at], allowed)]
-            return _best(ids[at], scores[at], k)
-        return self._nearest_valid(ids, scores, k, where)
+        with self._db.snapshot():
+            query = checked(query, self._dimension(space_id))
+            resident = self._resident.setdefault(space_id, ResidentVectors(space_id))
+            ids, scores = resident.scores(self._db, query)
+            if where.by_document:
+                allowed = np.isin(ids, self._allowed(where))
+                return _best(ids[allowed], scores[allowed], k)
+            return self._nearest_valid(ids, scores, k, where)
 
     def known_vectors(self, text_hashes: Sequence[str], space_id: int) -> dict[str, Vector]:
         rows = self._db.tuples(_KNOWN, hashes=list(text_hashes), space_id=space_id)
         return {text_hash: unpack(data) for text_hash, data in rows}
+
+    def vectors_of(self, chunk_ids: Sequence[int], space_id: int) -> dict[int, Vector]:
+        rows = self._db.tuples(_VECTORS_OF, ids=list(chunk_ids), space_id=space_id)
+        return {chunk_id: unpack(data) for chunk_id, data in rows}
 
     def outdated(self, space_id: int, limit: int) -> list[int]:
         return [row[0] for row in self._db.tuples(_OUTDATED, id=space_id, limit=limit)]
@@ -174,44 +188,51 @@ class SqliteChunkIndex:
         counts = {
             "chunks have no vector": self._db.tuples(_WITHOUT_VECTOR)[0][0],
             "vectors have no chunk": self._db.tuples(_WITHOUT_ROW)[0][0],
+            "vectors are not as long as their model's": self._db.tuples(_WRONG_LENGTH)[0][0],
             "chunks differ from the full-text index": self._db.tuples(_WITHOUT_TEXT)[0][0],
         }
         return [f"{count} {what}" for what, count in counts.items() if count]
 
-    def _add_vectors(self, vectors: list[tuple[int, int, Vector]]) -> None:
-        self._db.many(
-            _ADD_VECTOR,
-            (
-                {
-                    "chunk_id": chunk_id,
-                    "space_id": schema,
-                    "embedding": pack(checked(vector, self._dimension(schema))),
-                }
-                for chunk_id, schema, vector in vectors
-            ),
-        )
+    def _rows(self, vectors: Iterable[tuple[int, int, Vector]]) -> list[dict[str, object]]:
+        dimension = cache(self._dimension)  # for this call: a space may yet be rolled back
+        return [
+            {
+                "chunk_id": chunk_id,
+                "space_id": space_id,
+                "embedding": pack(checked(vector, dimension(space_id))),
+            }
+            for chunk_id, space_id, vector in vectors
+        ]
 
     def _dimension(self, space_id: int) -> int:
-        if space_id not in self._dimensions:
-            rows = self._db.tuples(_DIMENSION, id=space_id)
-            self._dimensions[space_id] = rows[0][0]
-        return self._dimensions[space_id]
+        return dimension_of(self._db, space_id)
 
     def _match(self, query: TextQuery) -> str:
         """*query* as an FTS5 expression in which every word is a quoted string."""
         phrases = " AND ".join(_quoted(" ".join(words)) for words in query.phrases)
-        words = " OR ".join(_quoted(word) for word in self._rarest(query.words))
+        words = " OR ".join(_quoted(word) for word in self._rarest(dict.fromkeys(query.words)))
         if phrases and words:
             return f"({phrases}) OR (({phrases}) AND ({words}))"
         return phrases or words
 
-    def _rarest(self, words: Sequence[str]) -> list[str]:
+    def _rarest(self, words: Collection[str]) -> list[str]:
         if len(words) <= MAX_TERMS:
             return list(words)
         counts = {
             word: self._db.tuples(_COUNT_MATCHES, match=_quoted(word))[0][0] for word in words
         }
         return sorted((word for word in words if counts[word]), key=counts.__getitem__)[:MAX_TERMS]
+
+    def _all_matching(self, match: str, k: int, where: Where) -> list[Scored]:
+        rows = self._db.tuples(
+            _ALL_MATCHES,
+            match=match,
+            version=where.version,
+            anywhere=not where.by_document,
+            documents=documents_where(self._db, where) if where.by_document else [],
+            k=k,
+        )
+        return [Scored(*row) for row in rows]
 
     def _valid(self, ids: list[int], where: Where) -> set[int]:
         return {row[0] for row in self._db.tuples(_VALID, ids=ids, version=where.version)}
@@ -236,13 +257,16 @@ class SqliteChunkIndex:
 
 def _best(ids: NDArray[np.int64], scores: NDArray[np.float32], k: int) -> list[Scored]:
     if len(ids) > k:
-        # One more than k, so that the ties at the border are broken by id and not by luck.
+        # All that are as close as the k-th, so that ties are broken by id and not by luck.
         border = np.partition(scores, len(scores) - k)[len(scores) - k]
         among = np.flatnonzero(scores >= border)
         ids, scores = ids[among], scores[among]
     order = np.lexsort((ids, -scores))[:k]
-    return [Scored(int(ids[i]), float(scores[i])) for i in order]
+    # Rounding may take the cosine of a vector with itself a little beyond 1.
+    return [Scored(int(ids[i]), float(np.clip(scores[i], -1.0, 1.0))) for i in order]
 
 
 def _quoted(text: str) -> str:
+    # NUL would end the expression in the middle of a string, and half a character is no UTF-8.
+    text = text.replace("\0", " ").encode("utf-8", "replace").decode()
     return '"' + text.replace('"', '""') + '"'

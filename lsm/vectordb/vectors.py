@@ -27,12 +27,13 @@ def checked(vector: Vector, dimension: int) -> Vector:
     """
     if vector.shape != (dimension,):
         raise VectorError(f"a vector of shape {vector.shape} where ({dimension},) is needed")
-    length = float(np.linalg.norm(vector))
+    wide = vector.astype(np.float64)  # the square of a float32 may not fit into one
+    length = float(np.linalg.norm(wide))
     if not np.isfinite(length):
         raise VectorError("a vector with a number that is not finite")
     if length == 0.0:
         raise VectorError("a vector of length zero has no direction")
-    return (vector / length).astype(np.float32, copy=False)
+    return (wide / length).astype(np.float32)
 
 
 def pack(vector: Vector) -> bytes:
