@@ -10,7 +10,7 @@ _BOMB = f'<?xml version="1.0"?><!DOCTYPE l [<!ENTITY l0 "ha">{_LAUGHS}]><l>&l9;<
 _YAML_LAUGHS = "\n".join(
     ["a0: &a0 [ha]", *(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 10))]
 )
-_ENTITIES = "xml_entities"
+_ENTITIES = "unsafe_xml"
 
 
 def cases() -> Iterator[Case]:

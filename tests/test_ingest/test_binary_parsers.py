@@ -106,12 +106,12 @@ def test_a_pdf_with_a_wrong_cross_reference_is_read_and_flagged() -> None:
     assert document.flags == ("repaired",)
 
 
-def test_a_word_that_is_parted_at_the_end_of_a_line_stays_as_printed() -> None:
+def test_a_word_that_is_parted_at_the_end_of_a_line_is_found_whole() -> None:
     document = pdfs.pdf("x")
     shown = b"BT /F1 12 Tf 14 TL 50 700 Td (an exam-) Tj T* (ple) Tj ET"
     document.objects[11] = pdfs.stream(shown)
 
-    assert pdf.parse(document.render(), "a.pdf").sections[0].text == "an exam-\nple\n\n"
+    assert pdf.parse(document.render(), "a.pdf").sections[0].text == "an example\n\n"
 
 
 def test_rubbish_around_a_pdf_does_no_harm() -> None:

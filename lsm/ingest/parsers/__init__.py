@@ -41,7 +41,7 @@ _EXTENSIONS = {
     "pptx": ".pptx",
     "xlsx": ".xlsx",
     "epub": ".epub",
-    "odt": ".odt",
+    "odt": ".odt .odp .ods",
 }
 
 # Names that say what a file is without an extension, or in spite of it.

@@ -127,7 +127,7 @@ def _refuse_dangerous_xml(text: str) -> None:
         depth -= 1
 
     def declare(*_: object) -> None:
-        raise ParseError("xml_entities", "its XML declares entities, which are not expanded")
+        raise ParseError("unsafe_xml", "its XML declares entities, which are not expanded")
 
     # The text is decoded: what the file says of its own encoding no longer holds.
     parser = expat.ParserCreate("utf-8")

@@ -104,8 +104,8 @@ def _page_text(pdf: "PdfDocument", index: int) -> str:
     finally:
         # Closes the text page with it; pages left open would hold the whole file in memory.
         page.close()
-    # PDFium's marks for a hyphen at the end of a line: it takes both away, we put them back.
-    return re.sub(r"[\ufffe\x02]", "-\n", text)
+    # PDFium's marks for a word cut at the end of a line: whoever looks for it types it whole.
+    return re.sub(r"[\ufffe\x02]", "", text)
 
 
 def _headings(pdf: "PdfDocument") -> list[tuple[str, ...]]:
