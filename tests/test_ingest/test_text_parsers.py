@@ -14,7 +14,7 @@ LINES = st.sampled_from(
     ["", "text", "# one", "## two", "===", "---", "```", "* star", "def f():", "  class A:", "}",
      '"""', "a: b", "[t]", "<!--", "-->", "> q", "- item", "    code", "int f(int a) {", "+++"]
 )  # fmt: skip
-BINARY = {".pdf", ".docx", ".pptx", ".xlsx", ".epub", ".odt"}
+BINARY = {".pdf", ".docx", ".pptx", ".xlsx", ".epub", ".odt", ".odp", ".ods"}
 
 
 @pytest.mark.parametrize("name", RAW)
