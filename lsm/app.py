@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any, Self
 from lsm.clock import utc_now
 from lsm.config import CONFIG_NAME, DATABASE_NAME, config_path, home_path, load_config
 from lsm.db import open_database
-from lsm.errors import InvalidError
+from lsm.errors import AccessError, InvalidError
 from lsm.paths import absolute, to_os
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from lsm.agents.memory import MemoryStore
     from lsm.clock import Clock
     from lsm.config import Config
     from lsm.db import Database
@@ -97,6 +98,26 @@ class Mind:
 
         return Searcher(self.db, self._index, lambda: self.embedder, self._clock)
 
+    @cached_property
+    def memories(self) -> MemoryStore:
+        """What agents and people remember."""
+        from lsm.agents.memory import MemoryStore
+
+        return MemoryStore(self.db, self._clock, self.embedder, self.config.agents.memory)
+
+    def export_memories(self, path: str, scope: str | None = None) -> int:
+        """Write memories with their history to a new file at *path*; how many.
+
+        Raises:
+            AccessError: it cannot be written, or is there already.
+        """
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+        try:
+            with os.fdopen(os.open(path, flags, 0o600), "wb") as file:
+                return self.memories.export(file, scope=scope)
+        except OSError as error:
+            raise AccessError(f"{path}: {error.strerror}") from error
+
     def ingest(
         self,
         *paths: str,
@@ -125,7 +146,12 @@ class Mind:
 
         options = options or IngestOptions(**choices)
         starts = self._starts(paths, writing=not options.dry_run)
-        hooks = Hooks(on_progress=on_progress, should_stop=should_stop, clock=self._clock)
+        hooks = Hooks(
+            on_changed=self._on_changed,
+            on_progress=on_progress,
+            should_stop=should_stop,
+            clock=self._clock,
+        )
         pipeline = Pipeline(self.db, self._index, self.embedder, self._pipeline_settings(), hooks)
         report = pipeline.run(starts, options)
         if not options.dry_run and not report.interrupted:
@@ -181,6 +207,8 @@ class Mind:
 
     def status(self) -> dict[str, Any]:
         """Everything in a few numbers, with the fields of ``lsm status --json``."""
+        from msgspec import to_builtins
+
         from lsm.ingest.roots import load_roots
 
         overview = self.overview()
@@ -188,7 +216,7 @@ class Mind:
             "version": overview.version,
             "files": overview.files,
             "chunks": overview.chunks,
-            "memories": {},
+            "memories": to_builtins(self.memories.stats()),
             "schedules": {},
             "cache": {},
             "database": {
@@ -285,6 +313,12 @@ class Mind:
             if writing and not known:
                 add_root(self.db, path, self._clock)
         return starts_at(wanted, load_roots(self.db))
+
+    def _on_changed(self, document_ids: Sequence[int], version: int) -> None:
+        """Inside the transaction that changes documents: what rests on them is told."""
+        from lsm.agents.memory import SourceWatch
+
+        SourceWatch(self.db, self._clock).chunks_changed(document_ids, version)
 
     def _check_root(self, path: str, *, is_known: bool) -> None:
         place = to_os(path)

@@ -74,8 +74,10 @@ def cli(ctx: click.Context, home: str | None, database: str | None) -> None:
 def main() -> None:
     """The installed command."""
     from lsm.cli import library
+    from lsm.cli.memory import memory
 
     library.register(cli)
+    cli.add_command(memory)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             # A name that the terminal cannot show must not end a search.

@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING
 import click
 
 from lsm.cli import output
+from lsm.cli.options import as_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
     from lsm.cli import Settings
     from lsm.ingest.report import IngestReport, Progress
-
-as_json = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 
 
 def register(group: click.Group) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from lsm.db.database import Database
 
-_INTEGRITY = "SELECT integrity_check AS problem FROM pragma_integrity_check(20)"
+_INTEGRITY = "SELECT integrity_check AS problem FROM pragma_integrity_check"
 _FOREIGN_KEYS = 'SELECT "table" AS name, count(*) AS rows FROM pragma_foreign_key_check GROUP BY 1'
 _INVALID = """
 SELECT conrelid::regclass::text AS name FROM pg_constraint

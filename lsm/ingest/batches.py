@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 MAX_CHUNKS = 2000  # a transaction of this many takes a fifth of a second
-MAX_FILES = 200
+MAX_FILES = 500
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,12 @@ class Batch:
     untold: list[Candidate] = field(default_factory=list["Candidate"])
     vectors: dict[str, Vector] = field(default_factory=dict[str, "Vector"])
     embedded: int = 0  # texts the model was asked about
+    pieces: int = 0  # of all that have arrived
+
+    def arrive(self, arrival: Arrival) -> None:
+        """Add a file that was parsed."""
+        self.arrivals.append(arrival)
+        self.pieces += len(arrival.document.pieces)
 
     @property
     def files(self) -> int:
@@ -60,8 +66,7 @@ class Batch:
     @property
     def is_full(self) -> bool:
         """Whether it should be written before more is added."""
-        chunks = sum(len(arrival.document.pieces) for arrival in self.arrivals)
-        return chunks >= MAX_CHUNKS or self.files >= MAX_FILES
+        return self.pieces >= MAX_CHUNKS or self.files >= MAX_FILES
 
 
 def batched(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:

@@ -7,9 +7,10 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from lsm.config.models.agents import AgentsConfig
 from lsm.config.models.library import EmbeddingConfig, LibraryConfig
 
-__all__ = ["Config", "DatabaseConfig", "EmbeddingConfig", "LibraryConfig"]
+__all__ = ["AgentsConfig", "Config", "DatabaseConfig", "EmbeddingConfig", "LibraryConfig"]
 
 
 class DatabaseConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -25,3 +26,4 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     library: LibraryConfig = LibraryConfig()
     embedding: EmbeddingConfig = EmbeddingConfig()
     database: DatabaseConfig = DatabaseConfig()
+    agents: AgentsConfig = AgentsConfig()

@@ -1,0 +1,466 @@
+"""`lsm memory`: what is remembered, and the queue of what waits to be."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from lsm.cli import output
+from lsm.cli.options import as_json, parse_duration, parse_instant
+from lsm.errors import InvalidError, NotFoundError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lsm.agents.memory import Candidate, Memory
+    from lsm.cli import Settings
+
+in_scope = click.option("--scope", metavar="S", help="A path such as agents/researcher.")
+with_reason = click.option("--reason", default="", metavar="R", help="Why; kept in the history.")
+
+
+@click.group()
+def memory() -> None:
+    """What agents and people remember: added, reviewed, recalled, forgotten.
+
+    What you type is remembered. What an agent proposes waits for `lsm memory review`.
+    """
+
+
+@memory.command()
+@click.argument("text")
+@click.option("--type", "type_", default="fact", show_default=True, metavar="T", help="Any word.")
+@in_scope
+@click.option("--key", metavar="K", help="A name, once in its scope and type.")
+@click.option("--tag", "tags", multiple=True, metavar="T", help="Repeat for several.")
+@click.option("--ttl", metavar="2w", help="Forget after: 90m, 24h, 7d, 2w.")
+@click.option("--confidence", type=float, default=1.0, show_default=True, metavar="F")
+@click.option("--source", metavar="PATH[#LINE]", help="Where it comes from: a document, a URL.")
+@click.option("--pin", is_flag=True, help="In every context of its scope.")
+@click.option("--propose", is_flag=True, help="Into the review queue instead.")
+@click.option("--author", default="", metavar="NAME", help="Who says so.")
+@as_json
+@click.pass_obj
+def add(settings: Settings, text: str, as_json: bool, **fields: Any) -> None:
+    """Remember TEXT.
+
+    \b
+    lsm memory add 'Keys rotate every 90 days' --scope team --source ~/notes/keys.md#12
+    lsm memory add 'Deploy on Fridays is off' --type decision --ttl 12w
+    """
+    ttl, propose = parse_duration(fields.pop("ttl"), "ttl"), fields.pop("propose")
+    given = {"type": fields.pop("type_"), "pinned": fields.pop("pin"), **fields}
+    with settings.open() as mind:
+        result = mind.memories.add(text, ttl=ttl, review=propose, **_set(given))
+    if as_json:
+        output.print_json(result_row(result))
+        return
+    words = {"added": "remembered", "proposed": "waits for review", "exists": "known already"}
+    shown = result.candidate.id if result.outcome == "proposed" else result.id
+    click.echo(f"{words[result.outcome]}: {shown}")
+    for near in result.similar:
+        click.echo(f"  similar: {near.id}  {output.clean(near.text)}", err=True)
+
+
+@memory.command()
+@click.argument("query")
+@in_scope
+@click.option("--type", "types", multiple=True, metavar="T", help="Only of this type; repeat.")
+@click.option("--tag", "tags", multiple=True, metavar="T", help="Only with this tag; repeat.")
+@click.option("-k", "limit", default=10, show_default=True, metavar="N")
+@click.option("--as-of", metavar="DATE", help="What was known then.")
+@click.option("--explain", is_flag=True, help="Show what each part of the score is.")
+@as_json
+@click.pass_obj
+def search(settings: Settings, query: str, as_json: bool, explain: bool, **options: Any) -> None:
+    """Find memories by words and meaning, newer and surer ones first among equals."""
+    options["as_of"] = parse_instant(options["as_of"], "as-of")
+    with settings.open() as mind:
+        found = mind.memories.search(query, **_set(options))
+    if as_json:
+        output.print_json([memory_row(hit) for hit in found])
+        return
+    for hit in found:
+        click.echo(f"{hit.score:.3f}  {_line(hit)}")
+        if explain:
+            click.echo("       " + ", ".join(f"{k} {v:.3f}" for k, v in hit.parts.items()))
+
+
+@memory.command(name="list")
+@in_scope
+@click.option("--type", "types", multiple=True, metavar="T", help="Only of this type; repeat.")
+@click.option("--tag", "tags", multiple=True, metavar="T", help="Only with this tag; repeat.")
+@click.option(
+    "--status", default="active", show_default=True, metavar="S", help="Or deleted, ... ."
+)
+@click.option("--limit", default=50, show_default=True, metavar="N")
+@as_json
+@click.pass_obj
+def list_(settings: Settings, as_json: bool, **options: Any) -> None:
+    """List memories, newest first."""
+    with settings.open() as mind:
+        _print_memories(mind.memories.list(**_set(options)), as_json=as_json)
+
+
+@memory.command()
+@click.argument("memory_id", metavar="ID")
+@as_json
+@click.pass_obj
+def get(settings: Settings, memory_id: str, as_json: bool) -> None:
+    """Print one memory and where it comes from."""
+    with settings.open() as mind:
+        found = mind.memories.get(memory_id, hidden=True)
+        if found is None:
+            raise NotFoundError("memory", memory_id)
+        sources = mind.memories.sources(memory_id)
+    if as_json:
+        output.print_json(memory_row(found) | {"sources": sources})
+        return
+    click.echo(_line(found))
+    for source in sources:
+        mark = "  (stale)" if source.stale_since else ""
+        click.echo(f"  from {output.clean(source.ref)}{mark}")
+
+
+@memory.command()
+@click.argument("memory_id", metavar="ID")
+@click.option("--text", metavar="TEXT", help="The new words.")
+@click.option("--type", "type_", metavar="T")
+@click.option("--tag", "tags", multiple=True, metavar="T", help="The new tags; repeat.")
+@click.option("--confidence", type=float, metavar="F")
+@click.option("--ttl", metavar="2w")
+@click.option("--pin/--unpin", default=None, help="In every context of its scope, or not.")
+@click.option("--expect-version", type=int, metavar="N", help="Refuse if it has changed since.")
+@with_reason
+@as_json
+@click.pass_obj
+def edit(settings: Settings, memory_id: str, as_json: bool, **given: Any) -> None:
+    """Change a memory; what it was stays in its history."""
+    changes = _set(
+        {
+            "text": given["text"],
+            "type": given["type_"],
+            "tags": given["tags"] or None,
+            "confidence": given["confidence"],
+            "ttl": parse_duration(given["ttl"], "ttl"),
+            "pinned": given["pin"],
+        }
+    )
+    if not changes:
+        raise InvalidError("edit", "nothing to change was named; see lsm memory edit --help")
+    with settings.open() as mind:
+        changed = mind.memories.update(
+            memory_id, expect_version=given["expect_version"], reason=given["reason"], **changes
+        )
+    _print_memory(changed, as_json=as_json)
+
+
+@memory.command()
+@click.argument("memory_id", metavar="ID")
+@with_reason
+@as_json
+@click.pass_obj
+def delete(settings: Settings, memory_id: str, reason: str, as_json: bool) -> None:
+    """Take a memory out of use; `restore` brings it back, `purge` forgets it for good."""
+    with settings.open() as mind:
+        _print_memory(mind.memories.delete(memory_id, reason=reason), as_json=as_json)
+
+
+@memory.command()
+@click.argument("memory_id", metavar="ID")
+@click.option("--version", type=int, metavar="N", help="As it was then; see `history`.")
+@with_reason
+@as_json
+@click.pass_obj
+def restore(
+    settings: Settings, memory_id: str, version: int | None, reason: str, as_json: bool
+) -> None:
+    """Bring a memory back, or back to an earlier version."""
+    with settings.open() as mind:
+        restored = mind.memories.restore(memory_id, version=version, reason=reason)
+    _print_memory(restored, as_json=as_json)
+
+
+@memory.command()
+@click.argument("memory_id", metavar="ID")
+@as_json
+@click.pass_obj
+def purge(settings: Settings, memory_id: str, as_json: bool) -> None:
+    """Forget a memory for good, from every table and byte, and prove it (status 1 if not)."""
+    with settings.open() as mind:
+        receipt = mind.memories.purge(memory_id)
+    if as_json:
+        output.print_json(receipt)
+    else:
+        click.echo(f"{receipt.rows} rows gone, {receipt.bytes_found} bytes left. {receipt.note}")
+        for place in receipt.remains:
+            click.echo(f"  the same words stand in {output.clean(place)}", err=True)
+    sys.exit(0 if receipt.bytes_found == 0 else 1)
+
+
+@memory.command()
+@click.argument("memory_id", metavar="ID")
+@as_json
+@click.pass_obj
+def history(settings: Settings, memory_id: str, as_json: bool) -> None:
+    """Every change of a memory: when, who, why."""
+    with settings.open() as mind:
+        revisions = mind.memories.history(memory_id)
+    if as_json:
+        output.print_json(revisions)
+        return
+    for revision in revisions:
+        text = output.clean(str(revision.after.get("text", "")))
+        why = f"  ({output.clean(revision.reason)})" if revision.reason else ""
+        click.echo(
+            f"{revision.version:>3}  {revision.changed_at}  {revision.action:<10} {text}{why}"
+        )
+
+
+@memory.command()
+@click.option("--status", default="pending", show_default=True, metavar="S")
+@in_scope
+@click.option("--limit", default=50, show_default=True, metavar="N")
+@as_json
+@click.pass_obj
+def candidates(settings: Settings, as_json: bool, **options: Any) -> None:
+    """What agents proposed and nobody has reviewed yet."""
+    with settings.open() as mind:
+        found = mind.memories.candidates(**_set(options))
+    if as_json:
+        output.print_json([candidate_row(candidate) for candidate in found])
+        return
+    for candidate in found:
+        click.echo(_candidate_line(candidate))
+
+
+@memory.command()
+@click.argument("candidate_ids", nargs=-1, required=True, metavar="ID...")
+@click.option("--text", metavar="TEXT", help="Edited words, for a single one.")
+@click.option("--into", metavar="ID", help="Take the place of this memory.")
+@with_reason
+@as_json
+@click.pass_obj
+def promote(
+    settings: Settings, candidate_ids: tuple[str, ...], as_json: bool, reason: str, **given: Any
+) -> None:
+    """Make memories of candidates."""
+    with settings.open() as mind:
+        if len(candidate_ids) == 1:
+            changes = _set({"text": given["text"]})
+            promoted: Sequence[Memory] = [
+                mind.memories.promote(
+                    candidate_ids[0], into=given["into"], reason=reason, **changes
+                )
+            ]
+        elif given["text"] or given["into"]:
+            raise InvalidError("promote", "--text and --into go with a single ID")
+        else:
+            promoted = mind.memories.promote_many(candidate_ids, reason=reason)
+    _print_memories(promoted, as_json=as_json)
+
+
+@memory.command()
+@click.argument("candidate_ids", nargs=-1, required=True, metavar="ID...")
+@with_reason
+@as_json
+@click.pass_obj
+def reject(settings: Settings, candidate_ids: tuple[str, ...], reason: str, as_json: bool) -> None:
+    """Refuse candidates; the same proposal will not come back."""
+    with settings.open() as mind:
+        rejected = mind.memories.reject_many(candidate_ids, reason=reason)
+    if as_json:
+        output.print_json([candidate_row(candidate) for candidate in rejected])
+    else:
+        click.echo(f"{len(rejected)} rejected")
+
+
+@memory.command()
+@in_scope
+@click.pass_obj
+def review(settings: Settings, scope: str | None) -> None:
+    """Go through the queue: y promotes, e edits and promotes, n rejects, s skips, q ends."""
+    from lsm.cli.review import review_queue
+
+    with settings.open() as mind:
+        review_queue(mind.memories, scope)
+
+
+@memory.command()
+@click.argument("query")
+@click.option("--budget", type=int, default=1500, show_default=True, metavar="TOKENS")
+@in_scope
+@as_json
+@click.pass_obj
+def context(settings: Settings, query: str, budget: int, scope: str | None, as_json: bool) -> None:
+    """A block of memories for a model's prompt, within a budget, fenced as data."""
+    with settings.open() as mind:
+        found = mind.memories.context(query, budget_tokens=budget, scope=scope)
+    if as_json:
+        output.print_json(found)
+    else:
+        click.echo(found.text)
+
+
+@memory.command()
+@in_scope
+@as_json
+@click.pass_obj
+def verify(settings: Settings, scope: str | None, as_json: bool) -> None:
+    """Which memories no longer stand in their sources, with the old and the new text."""
+    with settings.open() as mind:
+        report = mind.memories.verify(scope=scope)
+    if as_json:
+        rows = [vars(f) | {"memory": memory_row(f.memory)} for f in report.stale]
+        output.print_json({"checked": report.checked, "fresh": report.fresh, "stale": rows})
+        return
+    click.echo(f"{report.checked} sources, {report.fresh} fresh, {len(report.stale)} not")
+    for finding in report.stale:
+        click.echo(f"{finding.memory.id}  {output.clean(finding.memory.text)}")
+        click.echo(f"  {finding.state} in {output.clean(finding.source.ref)}")
+        click.echo(f"  was: {output.clean(finding.old)}")
+        click.echo(f"  now: {output.clean(finding.new) or 'nothing like it'}")
+
+
+@memory.command()
+@as_json
+@click.pass_obj
+def expire(settings: Settings, as_json: bool) -> None:
+    """Clear away what has run out. (It is never recalled, cleared away or not.)"""
+    with settings.open() as mind:
+        expired = mind.memories.expire()
+    if as_json:
+        output.print_json(expired)
+    else:
+        click.echo(f"{expired.memories} memories, {expired.candidates} candidates")
+
+
+@memory.command()
+@click.option("--run", "run_id", required=True, metavar="ID", help="The run to undo.")
+@click.option("--yes", is_flag=True, help="Do it; without, it is only shown.")
+@as_json
+@click.pass_obj
+def revert(settings: Settings, run_id: str, yes: bool, as_json: bool) -> None:
+    """Undo what a run did to memory; shown first, done with --yes."""
+    with settings.open() as mind:
+        undone = mind.memories.revert_run(run_id, preview=not yes)
+    if as_json:
+        output.print_json(undone)
+        return
+    for step in undone:
+        click.echo(f"{step.action:<8} {step.id}  {output.clean(step.text)}  {step.why}")
+    if undone and not yes:
+        click.echo("nothing was changed; run again with --yes", err=True)
+
+
+@memory.command()
+@as_json
+@click.pass_obj
+def stats(settings: Settings, as_json: bool) -> None:
+    """Memories in numbers."""
+    with settings.open() as mind:
+        found = mind.memories.stats()
+    if as_json:
+        output.print_json(found)
+        return
+    click.echo(f"{found.memories} memories, {found.pinned} pinned, {found.stale} stale")
+    click.echo(f"{found.candidates} candidates wait for review")
+
+
+@memory.command(name="export")
+@click.argument("file", type=click.Path(dir_okay=False))
+@in_scope
+@as_json
+@click.pass_obj
+def export_(settings: Settings, file: str, scope: str | None, as_json: bool) -> None:
+    """Write memories with their history to FILE, as JSON Lines; - is standard output."""
+    with settings.open() as mind:
+        if file == "-":
+            mind.memories.export(sys.stdout.buffer, scope=scope)
+            return
+        count = mind.export_memories(file, scope)
+    if as_json:
+        output.print_json({"exported": count, "file": file})
+    else:
+        click.echo(f"{count} memories written to {file}")
+
+
+@memory.command(name="import")
+@click.argument("file", type=click.Path())
+@in_scope
+@as_json
+@click.pass_obj
+def import_(settings: Settings, file: str, scope: str | None, as_json: bool) -> None:
+    """Take over memories from FILE: ours, memory.jsonl, mem0's JSON, or Markdown notes.
+
+    All or nothing; a second time changes nothing.
+    """
+    with settings.open() as mind:
+        report = mind.memories.load(file, scope=scope)
+    if as_json:
+        output.print_json(report)
+        return
+    counts = {name: value for name, value in vars(report).items() if isinstance(value, int)}
+    told = ", ".join(f"{value} {name}" for name, value in counts.items() if value)
+    click.echo(f"{report.format}: {told or 'nothing in it'}")
+    for problem in report.problems:
+        click.echo(f"  {output.clean(problem)}", err=True)
+
+
+def memory_row(found: Memory) -> dict[str, Any]:
+    """A memory with the fields of the JSON contract."""
+    from lsm.agents.memory import as_row
+
+    return as_row(found)
+
+
+def candidate_row(candidate: Candidate) -> dict[str, Any]:
+    """A candidate with the fields of the JSON contract."""
+    from lsm.agents.memory import as_candidate_row
+
+    return as_candidate_row(candidate)
+
+
+def result_row(result: Any) -> dict[str, Any]:
+    """What `add` did, with the fields of the JSON contract."""
+    return {
+        "outcome": result.outcome,
+        "id": result.id,
+        "candidate_id": result.candidate.id if result.candidate else None,
+        "similar": [memory_row(hit) for hit in result.similar],
+    }
+
+
+def _set(options: dict[str, Any]) -> dict[str, Any]:
+    """Only what the user has given: the store has its own defaults."""
+    return {name: value for name, value in options.items() if value not in (None, (), "")}
+
+
+def _print_memory(found: Memory, *, as_json: bool) -> None:
+    if as_json:
+        output.print_json(memory_row(found))
+    else:
+        click.echo(_line(found))
+
+
+def _print_memories(found: Sequence[Memory], *, as_json: bool) -> None:
+    if as_json:
+        output.print_json([memory_row(each) for each in found])
+        return
+    for each in found:
+        click.echo(_line(each))
+
+
+def _line(found: Memory) -> str:
+    marks = [found.type, found.scope, *(f"#{tag}" for tag in found.tags)]
+    marks += ["stale"] if found.stale else []
+    marks += [found.status] if found.status != "active" else []
+    return f"{found.id}  {output.clean(found.text)}  [{output.clean(' '.join(marks))}]"
+
+
+def _candidate_line(candidate: Candidate) -> str:
+    flags = f"  look twice: {', '.join(candidate.flags)}" if candidate.flags else ""
+    by = f"  [by {output.clean(candidate.provenance)}]" if candidate.provenance else ""
+    return f"{candidate.id}  {output.clean(candidate.memory.text)}{by}{flags}"
