@@ -45,6 +45,20 @@ SELECT chunk_id, document_id, text_hash, title, heading, text, version_in, versi
 """
 
 
+_CHANGED_SINCE = """
+SELECT d.source_path, d.title,
+       CASE WHEN EXISTS (SELECT 1 FROM lsm_documents o
+                          WHERE o.document_id = d.document_id AND o.version_in <= :version)
+            THEN 'changed' ELSE 'new' END AS what
+  FROM lsm_documents d
+ WHERE d.version_out IS NULL AND d.version_in > :version
+UNION ALL
+SELECT d.source_path, d.title, 'gone'
+  FROM lsm_documents d
+ WHERE d.version_in <= :version AND d.version_out > :version
+   AND NOT EXISTS (SELECT 1 FROM lsm_documents n
+                    WHERE n.document_id = d.document_id AND n.version_out IS NULL)
+"""
 _VERSION_AT = "SELECT max(version) FROM lsm_versions WHERE created_at <= :instant"
 
 
@@ -110,6 +124,10 @@ class DocumentReader:
         """Every version of what stood at *path*, oldest first."""
         return [_document(row) for row in self._db.rows(_HISTORY, path=path)]
 
+    def changed_since(self, version: int) -> list[tuple[str, str, str]]:
+        """Path, title and "new", "changed" or "gone" of what is not as it was after *version*."""
+        return sorted(self._db.tuples(_CHANGED_SINCE, version=version))
+
     def version_at(self, instant: str) -> int:
         """The library's version at *instant* (as `lsm.clock` writes it); 0 before the first."""
         return self._db.tuples(_VERSION_AT, instant=instant)[0][0] or 0
@@ -125,12 +143,13 @@ def documents_where(db: Database, where: Where) -> list[int]:
 
     What both engines compare alike is compared in SQL; globs and tags here.
     """
+    start = fixed_start(where.path) if where.path else ""
     rows = db.tuples(
         _CANDIDATES,
-        start=fixed_start(where.path) if where.path else "",
+        start=start if _storable(start) else "",
         since=where.since,
         any_extension=0 if where.extensions else 1,
-        extensions=list(where.extensions),
+        extensions=[extension for extension in where.extensions if _storable(extension)],
         version=where.version,
     )
     glob = compiled(where.path) if where.path else None
@@ -141,6 +160,11 @@ def documents_where(db: Database, where: Where) -> list[int]:
         if (glob is None or glob.match(path.replace(os.sep, "/")))
         and (not wanted or wanted <= {tag.casefold() for tag in msgspec.json.decode(tags_json)})
     ]
+
+
+def _storable(text: str) -> bool:
+    """Whether any row could hold *text*: NUL and halves of characters never get that far."""
+    return "\0" not in text and text.encode("utf-8", "replace").decode() == text
 
 
 def _document(row: Row) -> DocumentVersion:

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from lsm.vectordb.base import TextQuery, Vector
 
 
+COMMON = 2000  # memories that have a word; it then tells little, and costs much to rank by
+
+
 @dataclass(frozen=True)
 class MemoryWhere:
     """Which memories may be found; compared in SQL, before anything is counted or ranked.
@@ -61,6 +64,10 @@ class MemoryIndex(Protocol):
         """Let no process keep a vector in memory that is no longer in the database."""
         ...
 
+    def traces(self, number: int) -> list[bytes]:
+        """Bytes by which a memory's vector is recognised in the database's file, if it has one."""
+        ...
+
     def without_vector(self, model: str, limit: int) -> list[int]:
         """At most *limit* active memories that have no vector of *model*, oldest first."""
         ...
@@ -74,7 +81,10 @@ class MemoryIndex(Protocol):
         ...
 
     def matching(self, query: TextQuery, k: int, where: MemoryWhere) -> list[Found]:
-        """The *k* memories that fit *query* best by BM25, best first; fewer if fewer match."""
+        """The *k* memories that fit *query* best by BM25, best first; fewer if fewer match.
+
+        Words that `COMMON` or more memories have are looked up only if there are no rarer ones.
+        """
         ...
 
     def nearest(self, query: Vector, model: str, k: int, where: MemoryWhere) -> list[Found]:

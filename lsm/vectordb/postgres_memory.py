@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 
-from lsm.vectordb.memory_index import Found
+from lsm.vectordb.memory_index import COMMON, Found
 from lsm.vectordb.resident_memories import REWRITTEN
 from lsm.vectordb.vectors import STORED, checked
 
@@ -134,6 +134,9 @@ class PostgresMemoryIndex:
         # Nothing is kept here; the counter is for whoever reads a copy of this database.
         self._db.run(REWRITTEN)
 
+    def traces(self, number: int) -> list[bytes]:  # noqa: ARG002 - the files are the server's
+        return []
+
     def without_vector(self, model: str, limit: int) -> list[int]:
         return [row[0] for row in self._db.tuples(_WITHOUT, model=model, limit=limit)]
 
@@ -201,13 +204,18 @@ class PostgresMemoryIndex:
         )
 
     def _occurring(self, query: TextQuery) -> dict[str, int]:
-        """The lexemes of *query* that occur, each with how many memories have it."""
+        """The lexemes of *query* that occur, each with how many memories have it.
+
+        Those that thousands have are left out where there are rarer ones.
+        """
         words = [*query.words, *(word for words in query.phrases for word in words)]
         lexemes = [row[0] for row in self._db.tuples(_LEXEMES, text=" ".join(words))]
         counts = {
             lexeme: self._db.tuples(_FREQUENCY, match=_quoted(lexeme))[0][0] for lexeme in lexemes
         }
-        return {lexeme: count for lexeme, count in counts.items() if count}
+        occurring = {lexeme: count for lexeme, count in counts.items() if count}
+        rare = {lexeme: count for lexeme, count in occurring.items() if count < COMMON}
+        return rare or occurring
 
     def _phrase(self, text: str) -> str:
         return self._db.tuples(_PHRASE, text=text)[0][0]

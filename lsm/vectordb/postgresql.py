@@ -22,17 +22,18 @@ if TYPE_CHECKING:
     from lsm.vectordb.base import IndexEntry, TextQuery, Vector, Where
 
 MAX_TERMS = 12  # as on SQLite
+MAX_PHRASE = 200  # words; the server reads a phrase word within word, and its stack has an end
 MAX_GRAPH_DIMENSION = 4000  # pgvector's, for halfvec; beyond it every search is exact
 _K1, _B = 1.2, 0.75  # FTS5's, so that both engines rank alike
 
 # Words that are not indexed, but counted: a phrase must not reach from the title into the text.
 _GAP = "a a a a a a a a "
 _ADD_TEXT = f"""
-INSERT INTO chunks_fts (chunk_id, terms, length)
-SELECT :chunk_id, terms, (SELECT coalesce(sum(cardinality(positions)), 0) FROM unnest(terms))
-  FROM (SELECT setweight(to_tsvector('english', :title), 'A')
-            || setweight(to_tsvector('english', '{_GAP}' || :heading), 'B')
-            || to_tsvector('english', '{_GAP}' || :text) AS terms) made
+INSERT INTO chunks_fts (chunk_id, length, terms)
+VALUES (:chunk_id, :length,
+        setweight(to_tsvector('english', :title), 'A')
+        || setweight(to_tsvector('english', '{_GAP}' || :heading), 'B')
+        || to_tsvector('english', '{_GAP}' || :text))
 """  # noqa: S608 - a constant of our own
 _REMOVE_TEXT = "DELETE FROM chunks_fts WHERE chunk_id IN :ids[]"
 _ADD_VECTOR = """
@@ -136,19 +137,10 @@ class PostgresChunkIndex:
     def put(self, entries: Sequence[IndexEntry]) -> None:
         # Looked at before anything is written: a caller may catch the error and go on.
         vectors = self._rows((e.chunk_id, e.space_id, e.vector) for e in entries)
-        texts = (
-            {
-                "chunk_id": e.chunk_id,
-                "title": plain(e.title),
-                "heading": plain(e.heading),
-                "text": plain(e.text),
-            }
-            for e in entries
-        )
         with self._db.transaction():
             self._prepare({e.space_id for e in entries})
             self._db.many(_ADD_VECTOR, vectors)
-            self._db.many(_ADD_TEXT, texts)
+            self._db.many(_ADD_TEXT, map(_text_row, entries))
 
     def replace_vectors(self, space_id: int, vectors: Sequence[tuple[int, Vector]]) -> None:
         rows = self._rows((chunk_id, space_id, vector) for chunk_id, vector in vectors)
@@ -196,10 +188,11 @@ class PostgresChunkIndex:
         literal = _literal(checked(query, dimension))
         with self._db.snapshot():
             if not where.by_document and dimension <= MAX_GRAPH_DIMENSION:
-                found = self._nearest_by_index(literal, space_id, dimension, k, where)
-                if len(found) >= k:
-                    return found
-            # Few qualify, or the graph ran dry before k of them: compare them all.
+                found = self._nearest_by_index(literal, space_id, dimension, k + 1, where)
+                if len(found) >= k and not _tied(found, k):
+                    return found[:k]
+            # Few qualify, the graph ran dry before k of them, or it chose among equals by luck:
+            # compare them all.
             rows = self._db.tuples(
                 _EXACT,
                 query=literal,
@@ -281,7 +274,8 @@ class PostgresChunkIndex:
         return [row[0] for row in self._db.tuples(_LEXEMES, text=plain(" ".join(words)))]
 
     def _phrase(self, words: Sequence[str]) -> str:
-        return self._db.tuples(_PHRASE, text=plain(" ".join(words)))[0][0]
+        first = plain(" ".join(words)).split()[:MAX_PHRASE]
+        return self._db.tuples(_PHRASE, text=" ".join(first))[0][0]
 
     def _nearest_by_index(
         self, literal: str, space_id: int, dimension: int, k: int, where: Where
@@ -302,6 +296,22 @@ SELECT v.chunk_id, 1.0 - (CAST(v.embedding AS halfvec({dimension})) <=> CAST(:qu
         )
         found = [Scored(chunk_id, float(score)) for chunk_id, score in rows]
         return sorted(found, key=lambda scored: (-scored.score, scored.chunk_id))
+
+
+def _text_row(entry: IndexEntry) -> dict[str, object]:
+    parts = {
+        "title": plain(entry.title),
+        "heading": plain(entry.heading),
+        "text": plain(entry.text),
+    }
+    # Every word, the ones that are not indexed too: as FTS5 counts, so that both rank alike.
+    length = sum(len(part.split()) for part in parts.values())
+    return {"chunk_id": entry.chunk_id, "length": length, **parts}
+
+
+def _tied(found: Sequence[Scored], k: int) -> bool:
+    """Whether the *k*-th is no better than the one after it."""
+    return len(found) > k and found[k - 1].score == found[k].score
 
 
 def plain(text: str) -> str:

@@ -46,7 +46,8 @@ class ResidentMemories:
             self._refresh(db)
             # Scored under the lock, because a later refresh writes into the same rows.
             count = len(self._at)
-            return self._numbers[:count].copy(), self._matrix[:count] @ query
+            scores = self._matrix[:count] @ query if count else np.zeros(0, np.float32)
+            return self._numbers[:count].copy(), scores
 
     def _forget(self) -> None:
         self._last = 0

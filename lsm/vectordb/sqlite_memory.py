@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 
-from lsm.vectordb.memory_index import Found
+from lsm.vectordb.memory_index import COMMON, Found
 from lsm.vectordb.resident_memories import REWRITTEN, ResidentMemories
 from lsm.vectordb.vectors import STORED, checked, pack
 
@@ -59,8 +59,11 @@ WITH matched AS MATERIALIZED (
       FROM memories_fts WHERE memories_fts MATCH :match)
 SELECT f.number, -f.badness
   FROM matched f
- WHERE f.number IN (SELECT m.number"""
-_BEST_FIRST = ") ORDER BY f.badness, f.number LIMIT :k"
+ WHERE EXISTS (SELECT 1"""
+_BEST_FIRST = " AND m.number = f.number) ORDER BY f.badness, f.number LIMIT :k"
+_COUNT = """
+SELECT count(*) FROM (SELECT 1 FROM memories_fts WHERE memories_fts MATCH :match LIMIT :limit)
+"""
 _BEST_MATCHES = """
 SELECT rowid, -rank FROM memories_fts
  WHERE memories_fts MATCH :match AND rank MATCH 'bm25(1.0, 2.0, 1.5)'
@@ -69,6 +72,7 @@ SELECT rowid, -rank FROM memories_fts
 _VECTORS = """
 SELECT number, embedding FROM vec_memories WHERE model = :model AND number IN :numbers[]
 """
+_VECTOR = "SELECT embedding FROM vec_memories WHERE number = :number"
 _TAKE = """
 UPDATE lsm_counters SET next_value = next_value + :count
  WHERE name = 'memory_vector' RETURNING next_value
@@ -122,6 +126,9 @@ class SqliteMemoryIndex:
         self._db.run(REWRITTEN)
         self._resident.clear()
 
+    def traces(self, number: int) -> list[bytes]:
+        return [row[0] for row in self._db.tuples(_VECTOR, number=number)]
+
     def without_vector(self, model: str, limit: int) -> list[int]:
         return [row[0] for row in self._db.tuples(_WITHOUT, model=model, limit=limit)]
 
@@ -135,7 +142,7 @@ class SqliteMemoryIndex:
         return [(scope, count, newest) for scope, count, newest in self._ask(sql, where)]
 
     def matching(self, query: TextQuery, k: int, where: MemoryWhere) -> list[Found]:
-        match = _expression(query)
+        match = _expression(query.phrases, self._telling(query.words))
         if not match:
             return []
         if not where.narrow:
@@ -189,6 +196,13 @@ class SqliteMemoryIndex:
             **more,
         )
 
+    def _telling(self, words: Sequence[str]) -> list[str]:
+        """*words* without those that thousands of memories have, where rarer ones are asked for."""
+        counts = {
+            word: self._db.tuples(_COUNT, match=_quoted(word), limit=COMMON)[0][0] for word in words
+        }
+        return [word for word in words if counts[word] < COMMON] or list(words)
+
     def _allowed(self, where: MemoryWhere, limit: int) -> list[int]:
         sql = _SOME + (_BELOW + _AT_MOST if where.scope else _AT_MOST)
         return [row[0] for row in self._ask(sql, where, limit=limit)]
@@ -232,13 +246,13 @@ def _rank(found: Found) -> tuple[float, int]:
     return -found.score, found.number
 
 
-def _expression(query: TextQuery) -> str:
-    """*query* as an FTS5 expression in which every word is a quoted string."""
-    phrases = " AND ".join(_quoted(" ".join(words)) for words in query.phrases)
-    words = " OR ".join(_quoted(word) for word in query.words)
-    if phrases and words:
-        return f"({phrases}) OR (({phrases}) AND ({words}))"
-    return phrases or words
+def _expression(phrases: Sequence[Sequence[str]], words: Sequence[str]) -> str:
+    """An FTS5 expression in which every word is a quoted string."""
+    every = " AND ".join(_quoted(" ".join(phrase)) for phrase in phrases)
+    some = " OR ".join(_quoted(word) for word in words)
+    if every and some:
+        return f"({every}) OR (({every}) AND ({some}))"
+    return every or some
 
 
 def _quoted(text: str) -> str:
