@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
+
+import msgspec
+from msgspec import to_builtins
 
 from lsm.clock import utc_now
 from lsm.config import CONFIG_NAME, DATABASE_NAME, config_path, home_path, load_config
 from lsm.db import open_database
 from lsm.errors import AccessError, InvalidError
-from lsm.paths import absolute, to_os
+from lsm.paths import absolute, shown, to_os
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from lsm.agents.events import Event
     from lsm.agents.memory import MemoryStore
+    from lsm.agents.reconcile import Reconciled
+    from lsm.agents.scheduler import AgentScheduler
+    from lsm.agents.tools import AgentTools
     from lsm.clock import Clock
     from lsm.config import Config
     from lsm.db import Database
@@ -118,6 +126,85 @@ class Mind:
         except OSError as error:
             raise AccessError(f"{path}: {error.strerror}") from error
 
+    @cached_property
+    def scheduler(self) -> AgentScheduler:
+        """When agents run, and what became of each run."""
+        return self.watching_scheduler(None)
+
+    def watching_scheduler(self, on_event: Callable[[Event], None] | None) -> AgentScheduler:
+        """The scheduler, telling *on_event* what happens."""
+        from lsm.agents.builtin import built_in_agent
+        from lsm.agents.loop import Terms
+        from lsm.agents.scheduler import AgentScheduler
+
+        return AgentScheduler(
+            self.db,
+            lambda name: built_in_agent(name, self._agent_tools()),
+            terms=Terms(clock=self._clock),
+            on_event=on_event,
+        )
+
+    def follow_configured_schedules(self) -> Reconciled:
+        """Make the schedules that came from the configuration the ones it names now.
+
+        Raises:
+            InvalidError, CronError: an entry cannot be a schedule.
+            NotFoundError: there is no such agent.
+        """
+        from lsm.agents.schedules import from_settings
+
+        for entry in self.config.agents.schedules:
+            self.check_agent(entry.agent)
+        schedules = [from_settings(**to_builtins(e)) for e in self.config.agents.schedules]
+        return self.scheduler.reconcile(CONFIG_NAME, schedules)
+
+    def check_agent(self, name: str) -> None:
+        """Raises NotFoundError if there is no agent called *name*."""
+        from lsm.agents.builtin import built_in_agent
+
+        built_in_agent(name, self._agent_tools())
+
+    def written_by_run(self, run_id: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+        """Memories and candidates that a run left, as rows of the JSON contract."""
+        from lsm.agents.memory import as_row
+
+        rows = [as_row(memory) for memory in self.memories.of_run(run_id)]
+        waiting = ("pending", "rejected")
+        return (
+            [row for row in rows if row["status"] not in waiting],
+            [row for row in rows if row["status"] in waiting],
+        )
+
+    def _agent_tools(self) -> AgentTools:
+        from lsm.agents.memory import MemoryStore
+        from lsm.agents.tools import AgentTools, DocumentNews, IngestResult
+        from lsm.vectordb.documents import DocumentReader
+
+        def ingest(should_stop: Callable[[], bool]) -> IngestResult:
+            report = self.ingest(should_stop=should_stop)
+            errors = [f"{error.path}: {error.reason}" for error in report.errors]
+            counts = to_builtins(report.files)
+            return IngestResult(report.version, counts, errors, report.unconfirmed)
+
+        def news_since(version: int) -> tuple[int, list[DocumentNews]]:
+            with self.db.snapshot():
+                changed = DocumentReader(self.db).changed_since(version)
+                return self.overview().version, [DocumentNews(*each) for each in changed]
+
+        return AgentTools(
+            ingest=ingest,
+            news_since=news_since,
+            last_result=self._last_result,
+            memories=MemoryStore(self.db, self._clock, None, self.config.agents.memory),
+            clock=self._clock,
+        )
+
+    def _last_result(self, schedule_id: str) -> dict[str, Any]:
+        for run in self.scheduler.history(schedule_id):
+            if run.state == "succeeded" and run.result_json:
+                return msgspec.json.decode(run.result_json)
+        return {}
+
     def ingest(
         self,
         *paths: str,
@@ -207,24 +294,20 @@ class Mind:
 
     def status(self) -> dict[str, Any]:
         """Everything in a few numbers, with the fields of ``lsm status --json``."""
-        from msgspec import to_builtins
-
-        from lsm.ingest.roots import load_roots
-
         overview = self.overview()
         return {
             "version": overview.version,
             "files": overview.files,
             "chunks": overview.chunks,
             "memories": to_builtins(self.memories.stats()),
-            "schedules": {},
+            "schedules": self._schedules_overview(),
             "cache": {},
             "database": {
                 "engine": self.db.engine,
                 "path_or_url": self.db.url,
                 "bytes": self.db.size(),
             },
-            "roots": [root.root_path for root in load_roots(self.db)],
+            "roots": self.roots(),
             "errors": overview.errors,
             "home": self.home,
             "file_bytes": overview.file_bytes,
@@ -268,7 +351,7 @@ class Mind:
 
     def roots(self) -> list[str]:
         """What ``lsm ingest`` reads, as absolute paths."""
-        return [start.path for start in self._starts((), writing=True) if not start.dropped]
+        return [start.path for start in self._starts((), writing=False) if not start.dropped]
 
     def add_root(self, path: str) -> None:
         """Read *path* from now on, at every ingest.
@@ -279,10 +362,10 @@ class Mind:
         from lsm.ingest.roots import add_root, load_roots, outermost
 
         place = absolute(path)
-        known = outermost(place, load_roots(self.db)) is not None
+        roots = load_roots(self.db)
+        known = outermost(place, roots, self._configured()) is not None
         self._check_root(place, is_known=known)
-        configured = [absolute(root) for root in self.config.library.roots]
-        if not known and place not in configured:
+        if not known:
             add_root(self.db, place, self._clock)
 
     def watch(
@@ -292,27 +375,46 @@ class Mind:
         from lsm.ingest.watch import changes
 
         places = [absolute(path) for path in paths] or self.roots()
+        if not places:
+            raise InvalidError("watch", "no folder is known yet; name one: lsm ingest ~/notes")
         for changed in changes(places, should_stop):
             yield self.ingest(*changed, should_stop=should_stop)
 
     def _starts(self, paths: Sequence[str], *, writing: bool) -> list[Start]:
-        from lsm.ingest.roots import add_root, follow_config, load_roots, outermost, starts_at
+        from lsm.ingest.roots import (
+            add_root,
+            follow_config,
+            left_by_config,
+            load_roots,
+            outermost,
+            starts_at,
+        )
         from lsm.ingest.walk import Start
 
-        configured = [absolute(root) for root in self.config.library.roots]
-        dropped = follow_config(self.db, configured, self._clock) if writing else []
+        configured = self._configured()
+        if writing:
+            follow_config(self.db, configured, self._clock)
         roots = load_roots(self.db)
         if not paths:
+            dropped = left_by_config(configured, roots)
             named = configured + [r.root_path for r in roots if r.root_path not in dropped]
             kept = starts_at(list(dict.fromkeys(named)), roots)
             return kept + [Start(path, path, dropped=True) for path in dropped]
         wanted = [absolute(path) for path in paths]
         for path in wanted:
-            known = outermost(path, roots) is not None
+            known = outermost(path, roots, configured) is not None
             self._check_root(path, is_known=known)
             if writing and not known:
                 add_root(self.db, path, self._clock)
         return starts_at(wanted, load_roots(self.db))
+
+    def _schedules_overview(self) -> dict[str, int]:
+        rows = self.scheduler.schedules()
+        return {
+            "active": sum(row.state == "active" for row in rows),
+            "paused": sum(row.state == "paused" for row in rows),
+            "failing": sum(row.consecutive_failures > 0 for row in rows),
+        }
 
     def _on_changed(self, document_ids: Sequence[int], version: int) -> None:
         """Inside the transaction that changes documents: what rests on them is told."""
@@ -320,12 +422,14 @@ class Mind:
 
         SourceWatch(self.db, self._clock).chunks_changed(document_ids, version)
 
+    def _configured(self) -> list[str]:
+        return list(dict.fromkeys(absolute(root) for root in self.config.library.roots))
+
     def _check_root(self, path: str, *, is_known: bool) -> None:
-        place = to_os(path)
-        if not is_known and not os.path.exists(place):
-            raise InvalidError(path, "there is no such file or folder")
-        if os.path.realpath(place) == os.path.realpath(self.home):
-            raise InvalidError(path, "this is the home of lsm itself; name a folder of documents")
+        if not is_known:
+            check_root(path, self.home)
+        if _identity(path) in _own_files(self.home, self.db):
+            raise InvalidError(shown(path), "this belongs to lsm itself; name your documents")
 
     def _pipeline_settings(self) -> PipelineSettings:
         from lsm.ingest.chunking import ChunkOptions
@@ -352,7 +456,26 @@ class Mind:
 
 def database_url(home: str, config: Config, given: str | None = None) -> str:
     """Where the database is: *given*, else as configured, else in *home*."""
-    return given or config.database.url or os.path.join(home, DATABASE_NAME)
+    if given or "://" in config.database.url:
+        return given or config.database.url
+    # A path in the configuration means the same wherever one stands: it begins at the home.
+    place = os.path.expanduser(config.database.url or DATABASE_NAME)
+    return os.path.join(home, place)
+
+
+def check_root(path: str, home: str) -> None:
+    """Refuse *path*, absolute text, where it cannot be read as documents.
+
+    Raises:
+        InvalidError: it is not there, or is the home of lsm.
+    """
+    place = to_os(path)
+    if not os.path.exists(place):
+        raise InvalidError(shown(path), "there is no such file or folder")
+    if os.path.realpath(place) == os.path.realpath(home):
+        raise InvalidError(
+            shown(path), "this is the home of lsm itself; name a folder of documents"
+        )
 
 
 def open_mind(home: str | None = None, database: str | None = None) -> Mind:
@@ -376,7 +499,13 @@ def _own_files(home: str, db: Database) -> frozenset[tuple[int, int]]:
     """Our own files: never documents, wherever a link to them stands."""
     found: set[tuple[int, int]] = set()
     for place in (os.path.join(home, CONFIG_NAME), *db.files()):
-        if os.path.exists(place):
-            status = os.stat(place)
-            found.add((status.st_dev, status.st_ino))
+        if (identity := _identity(place)) is not None:
+            found.add(identity)
     return frozenset(found)
+
+
+def _identity(path: str) -> tuple[int, int] | None:
+    with suppress(OSError):
+        status = os.stat(to_os(path))
+        return status.st_dev, status.st_ino
+    return None

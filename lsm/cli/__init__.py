@@ -6,7 +6,7 @@ import io
 import os
 import sys
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 import click
 
@@ -37,12 +37,33 @@ class Cli(click.Group):
     def invoke(self, ctx: click.Context) -> object:
         try:
             return super().invoke(ctx)
+        except click.UsageError as error:
+            raise _in_one_line(error) from error
         except LsmError as error:
             click.echo(f"lsm: {_one_line(error)}", err=True)
             ctx.exit(error.exit_code)
         except KeyboardInterrupt:
             click.echo("lsm: stopped", err=True)
             ctx.exit(130)
+        except BrokenPipeError:
+            # Whoever read our output has seen enough.
+            _close_output()
+            ctx.exit(0)
+        except OSError as error:
+            _close_output()
+            # Only the current folder is looked for without a name, and only output written.
+            gone = isinstance(error, FileNotFoundError)
+            place = error.filename or ("the current folder" if gone else "standard output")
+            click.echo(f"lsm: {place}: {error.strerror}", err=True)
+            ctx.exit(1)
+
+    def make_context(
+        self, info_name: str | None, args: list[str], *rest: Any, **extra: Any
+    ) -> click.Context:
+        try:
+            return super().make_context(info_name, args, *rest, **extra)
+        except click.UsageError as error:
+            raise _in_one_line(error) from error
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -75,28 +96,52 @@ def main() -> None:
     """The installed command."""
     from lsm.cli import library
     from lsm.cli.memory import memory
+    from lsm.cli.schedule import agent, schedule
 
     library.register(cli)
-    cli.add_command(memory)
+    for group in (memory, agent, schedule):
+        cli.add_command(group)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             # A name that the terminal cannot show must not end a search.
             stream.reconfigure(errors="backslashreplace")
-    try:
-        cli.main(prog_name="lsm")
-    except BrokenPipeError:
-        # Whoever read our output has seen enough. Python would complain while flushing.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        sys.exit(0)
+    cli.main(prog_name="lsm")
+
+
+def _close_output() -> None:
+    # What is still buffered goes nowhere, or Python would complain while flushing.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def _one_line(error: LsmError) -> str:
     return " ".join(str(error).split())
 
 
+class _WrongUsage(click.ClickException):
+    """Wrong usage in one line; click prints three more."""
+
+    exit_code = 2
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        click.echo(f"lsm: {self.message}", file=file, err=True)
+
+
+def _in_one_line(error: click.UsageError) -> click.ClickException:
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        return error  # its message is the help
+    place = error.ctx.command_path if error.ctx else "lsm"
+    if isinstance(error, click.NoSuchOption) and error.option_name in ("--home", "--database"):
+        rest = place.removeprefix("lsm ")
+        return _WrongUsage(f"write {error.option_name} before the command: lsm ... {rest}")
+    message = " ".join(error.format_message().split()).removesuffix(".")
+    return _WrongUsage(f"{message}{'' if message.endswith('?') else ';'} see {place} --help")
+
+
 def _with_nearest(error: click.UsageError, typed: str, names: list[str]) -> click.UsageError:
     from difflib import get_close_matches
 
     near = get_close_matches(typed, names, n=1)
-    hint = f" Did you mean '{near[0]}'?" if near else ""
-    return click.UsageError(f"{error.message}{hint}", error.ctx)
+    hint = f" did you mean '{near[0]}'?" if near else ""
+    return click.UsageError(
+        f"{error.message.removesuffix('.')};{hint}" if hint else error.message, error.ctx
+    )

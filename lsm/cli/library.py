@@ -15,6 +15,7 @@ from lsm.cli.options import as_json
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
+    from lsm.app import Mind
     from lsm.cli import Settings
     from lsm.ingest.report import IngestReport, Progress
 
@@ -69,6 +70,7 @@ def ingest(settings: Settings, paths: tuple[str, ...], as_json: bool, **options:
     lsm ingest ~/notes
     lsm ingest                      everything known
     lsm ingest --dry-run --json
+    lsm ingest --watch --json       one line of JSON for each time something was read
     """
     from lsm.ingest.pipeline import IngestOptions
 
@@ -78,18 +80,22 @@ def ingest(settings: Settings, paths: tuple[str, ...], as_json: bool, **options:
         report = mind.ingest(
             *paths, options=chosen, on_progress=on_progress, should_stop=should_stop
         )
-        _tell(report, as_json=as_json)
+        _tell(report, as_json=as_json, on_one_line=watch)
+        if not (paths or watch or report.unconfirmed or mind.roots()):
+            click.echo("lsm: no folder is known yet; name one: lsm ingest ~/notes", err=True)
         if watch and not report.interrupted:
             for report in mind.watch(*paths, should_stop=should_stop):
                 if report.version is not None or report.files.failed:
-                    _tell(report, as_json=as_json)
+                    _tell(report, as_json=as_json, on_one_line=True)
     sys.exit(_exit_code(report, strict=strict))
 
 
 @click.command()
 @click.argument("query")
 @click.option("-k", default=10, show_default=True, metavar="N", help="How many passages at most.")
-@click.option("--mode", default="hybrid", show_default=True, help="hybrid, text or vector.")
+@click.option(
+    "--mode", default="hybrid", show_default=True, help="hybrid, text or vector.", metavar="MODE"
+)
 @click.option("--path", metavar="GLOB", help="Only below these: 'notes/**', '*.md', a folder.")
 @click.option("--ext", multiple=True, metavar=".md", help="Only files with this ending; repeat.")
 @click.option("--tag", multiple=True, metavar="TAG", help="Only documents with this tag; repeat.")
@@ -111,6 +117,7 @@ def search(settings: Settings, query: str, k: int, as_json: bool, **choices: obj
 
     with settings.open() as mind:
         hits = mind.search(query, k, **choices)
+        _hint_if_empty(mind)
     if as_json:
         output.print_json(hits)
     else:
@@ -142,6 +149,7 @@ def ask(
     """
     with settings.open() as mind:
         answer = mind.ask(question, k, **choices)
+        _hint_if_empty(mind)
     if as_json:
         output.print_json(answer)
     else:
@@ -204,12 +212,17 @@ def try_() -> None:
     run_tour()
 
 
-def _tell(report: IngestReport, *, as_json: bool) -> None:
+def _tell(report: IngestReport, *, as_json: bool, on_one_line: bool) -> None:
     if as_json:
-        output.print_json(report)
+        output.print_json(report, on_one_line=on_one_line)
     else:
         output.print_report(report)
     output.print_problems(report)
+
+
+def _hint_if_empty(mind: Mind) -> None:
+    if mind.overview().version == 0:
+        click.echo("lsm: nothing has been ingested yet: lsm ingest ~/notes", err=True)
 
 
 def _exit_code(report: IngestReport, *, strict: bool) -> int:

@@ -58,7 +58,8 @@ def add(settings: Settings, text: str, as_json: bool, **fields: Any) -> None:
         output.print_json(result_row(result))
         return
     words = {"added": "remembered", "proposed": "waits for review", "exists": "known already"}
-    shown = result.candidate.id if result.outcome == "proposed" else result.id
+    candidate = result.candidate
+    shown = candidate.id if candidate is not None and result.outcome == "proposed" else result.id
     click.echo(f"{words[result.outcome]}: {shown}")
     for near in result.similar:
         click.echo(f"  similar: {near.id}  {output.clean(near.text)}", err=True)

@@ -24,12 +24,13 @@ if TYPE_CHECKING:
 _SNIPPET = 300  # characters of a hit that people see
 
 
-def print_json(value: object) -> None:
+def print_json(value: object, *, on_one_line: bool = False) -> None:
     """*value* as one JSON document, and nothing else."""
     import msgspec
 
-    text = msgspec.json.format(msgspec.json.encode(value), indent=2)
-    click.echo(text.decode())
+    text = msgspec.json.encode(value)
+    # Bytes: JSON is UTF-8, whatever the terminal can show.
+    click.echo(text if on_one_line else msgspec.json.format(text, indent=2))
 
 
 def print_hits(hits: Sequence[Hit], words: Iterable[str]) -> None:
@@ -54,7 +55,7 @@ def print_hits(hits: Sequence[Hit], words: Iterable[str]) -> None:
 
 def print_answer(answer: Answer) -> None:
     """An answer for people, its sources below."""
-    click.echo(answer.answer)
+    click.echo("\n\n".join(clean(quote) for quote in answer.answer.split("\n\n")))
     if answer.citations:
         click.echo()
     for citation in answer.citations:
@@ -67,7 +68,11 @@ def print_shown(found: Shown) -> None:
     """A document or chunk for people: its text on stdout, what is known of it on stderr."""
     tags = f"  tags: {', '.join(found.tags)}" if found.tags else ""
     click.echo(f"{short(found.path)}  version {found.version}{tags}", err=True)
-    click.echo(found.text.rstrip("\n"))
+    if sys.stdout.isatty():
+        click.echo(harmless(found.text).rstrip("\n"))
+    else:
+        # Into a file or another program: as stored, to the letter.
+        click.echo(found.text.encode(), nl=False)
 
 
 def print_report(report: IngestReport) -> None:
@@ -149,6 +154,11 @@ def short(path: str) -> str:
 def clean(text: str) -> str:
     """*text* of a document on one line, unable to move the cursor."""
     return shown(" ".join(text.split()))
+
+
+def harmless(text: str) -> str:
+    """*text* with its lines and tabs, unable to move the cursor otherwise."""
+    return "\n".join("\t".join(map(shown, line.split("\t"))) for line in text.split("\n"))
 
 
 def _marker(words: Iterable[str]) -> re.Pattern[str]:

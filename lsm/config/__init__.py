@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 import tomllib
 from difflib import get_close_matches
 from typing import Any
@@ -24,6 +25,15 @@ _REMOVED = {
     "manifest": "the manifest lives in the one database now; `lsm migrate legacy` brings it over",
     "agents_folder": "schedules live in the one database now; see `lsm migrate legacy`",
     "vectordb": "the database is set as [database] url",
+}
+_TYPE = re.compile("`([^`]*)`")
+_IN_TOML = {
+    "array": "a list",
+    "bool": "true or false",
+    "float": "a number",
+    "int": "a whole number",
+    "object": "a section",
+    "str": "text in quotes",
 }
 _UNKNOWN = re.compile(r"unknown field `(?P<field>[^`]*)`(?: - at `\$\.?(?P<where>[^`]*)`)?")
 _WRONG = re.compile(r"(?P<problem>.*?)(?: - at `\$\.?(?P<where>[^`]*)`)?\Z", re.DOTALL)
@@ -74,9 +84,14 @@ def parse_config(settings: dict[str, Any], path: str) -> Config:
 
 def _read(path: str) -> str | None:
     try:
-        with open(path, "rb") as file:
+        # Not waiting for a pipe's other end.
+        with os.fdopen(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb") as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise ConfigError(path, "it is not a regular file")
             raw = file.read(_MAX_BYTES + 1)
     except FileNotFoundError:
+        if os.path.islink(path):
+            raise ConfigError(path, "it is a link to nothing") from None
         return None
     except OSError as error:
         raise ConfigError(path, f"cannot be read: {error.strerror}") from error
@@ -95,18 +110,28 @@ def _explained(error: msgspec.ValidationError, path: str) -> ConfigError:
     wrong = _WRONG.match(str(error))
     where = wrong["where"] if wrong and wrong["where"] else ""
     problem = wrong["problem"] if wrong else str(error)
-    return ConfigError(f"{path}: {where}", problem)
+    return ConfigError(f"{path}: {where}", _in_toml(problem))
+
+
+def _in_toml(problem: str) -> str:
+    """*problem* in the words of the file: "Expected `array`" is "expected a list"."""
+    words = _TYPE.sub(lambda match: _IN_TOML.get(match[1], match[1]), problem)
+    return words[:1].lower() + words[1:]
 
 
 def _unknown_key(field: str, where: str, path: str) -> ConfigError:
     key = f"{where}.{field}" if where else field
     if field in _REMOVED:
         return ConfigError(f"{path}: {key}", _REMOVED[field])
-    near = get_close_matches(key, _keys(Config), n=1) or get_close_matches(
-        field, [name.rsplit(".", 1)[-1] for name in _keys(Config)], n=1
-    )
+    known = _keys(Config)
+    elsewhere = [name for name in known if name.rsplit(".", 1)[-1] == field]
+    near = elsewhere or get_close_matches(key, (n for n in known if not _holds(n, key)), n=1)
     hint = f"did you mean {near[0]}?" if near else "see docs/reference/config.md"
     return ConfigError(f"{path}: {key}", f"no such setting; {hint}")
+
+
+def _holds(section: str, key: str) -> bool:
+    return key.startswith(f"{section}.")
 
 
 def _keys(model: type[msgspec.Struct], prefix: str = "") -> list[str]:

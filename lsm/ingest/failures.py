@@ -25,11 +25,15 @@ VALUES (:source_path, :code, :reason, :now, :now, :file_size, :mtime_ns, :ctime_
        mtime_ns  = excluded.mtime_ns,
        ctime_ns  = excluded.ctime_ns,
        chunking  = excluded.chunking,
-       attempts  = lsm_ingest_errors.attempts + 1
+       attempts  = CASE WHEN lsm_ingest_errors.file_size = excluded.file_size
+                         AND lsm_ingest_errors.mtime_ns = excluded.mtime_ns
+                         AND lsm_ingest_errors.ctime_ns = excluded.ctime_ns
+                         AND lsm_ingest_errors.chunking = excluded.chunking
+                        THEN lsm_ingest_errors.attempts + 1 ELSE 1 END
 """
 _CLEAR = "DELETE FROM lsm_ingest_errors WHERE source_path IN :paths[]"
 _COLUMNS = """
-SELECT source_path, code, reason, file_size, mtime_ns, ctime_ns, chunking
+SELECT source_path, code, reason, file_size, mtime_ns, ctime_ns, chunking, attempts
   FROM lsm_ingest_errors
 """
 _SOME = _COLUMNS + " WHERE source_path IN :paths[] ORDER BY source_path"
@@ -47,13 +51,14 @@ class FailedFile:
     file_size: int
     mtime_ns: int
     ctime_ns: int
-    chunking: str  # what parsers and sizes were in force
+    chunking: str  # what parsers, sizes and limits were in force
+    attempts: int = 1  # how often the same file has failed under them; counted when recorded
 
 
 def record_failures(db: Database, failures: Sequence[FailedFile], clock: Clock = utc_now) -> None:
     """Remember *failures*. Joins the caller's transaction."""
     now = to_text(clock())
-    db.many(_RECORD, ({**vars(failure), "now": now} for failure in failures))
+    db.many(_RECORD, (_row(failure, now) for failure in failures))
 
 
 def clear_failures(db: Database, paths: Sequence[str]) -> None:
@@ -71,3 +76,9 @@ def load_failures(db: Database, paths: Sequence[str] | None = None) -> list[Fail
 def count_failures(db: Database) -> int:
     """How many files could not be read."""
     return db.tuples(_COUNT)[0][0]
+
+
+def _row(failure: FailedFile, now: str) -> dict[str, object]:
+    row: dict[str, object] = {**vars(failure), "now": now}
+    del row["attempts"]  # the statement counts
+    return row

@@ -5,6 +5,8 @@ It is the user's file: read, never written, moved or removed. A broken one costs
 
 from __future__ import annotations
 
+import errno
+import json
 import os
 from dataclasses import dataclass
 from itertools import chain
@@ -51,10 +53,12 @@ def read_folder_tags(
     """
     shown = os.path.join(path, TAGS_NAME)
     try:
-        raw = _read(folder, shown)
-        content = msgspec.json.decode(raw.removeprefix(b"\xef\xbb\xbf"), type=_TagsFile)
-        return FolderTags(merged(above.tags, content.tags)), None
-    except (OSError, ValueError, RecursionError, msgspec.MsgspecError) as error:
+        return FolderTags(merged(above.tags, _tags_in(_read(folder, shown)))), None
+    except OSError as error:
+        is_link = error.errno == errno.ELOOP
+        reason = "it is a link" if is_link else f"it cannot be read: {error.strerror or error}"
+        return above, (shown, "tags_ignored", f"ignored, {reason}")
+    except (ValueError, RecursionError, msgspec.MsgspecError) as error:
         reason = f'ignored, {error}; it should read {{"tags": ["one", "two"]}}'
         return above, (shown, "tags_ignored", reason)
 
@@ -63,10 +67,27 @@ def merged(*groups: Iterable[str]) -> tuple[str, ...]:
     """Tags in the order they come, each once whatever its case; blank and overlong ones go."""
     found: dict[str, str] = {}
     for tag in chain(*groups):
-        clean = " ".join(tag.replace("\0", "").split()).lstrip("#")
+        clean = " ".join(tag.replace("\0", "").split()).lstrip("# ")
         if 0 < len(clean) <= _MAX_TAG_LENGTH and len(found) < _MAX_TAGS:
             found.setdefault(clean.casefold(), clean)
     return tuple(found.values())
+
+
+def _tags_in(raw: bytes) -> list[str]:
+    if raw.startswith(b"\xef\xbb\xbf"):
+        raise ValueError("it begins with a byte order mark; save it as UTF-8 without one")
+    # First the strict one, which takes no lone surrogates; it does not see keys that stand twice.
+    tags = msgspec.json.decode(raw, type=_TagsFile).tags
+    json.loads(raw, object_pairs_hook=_each_once)
+    if any(len(tag) > _MAX_TAG_LENGTH for tag in tags):
+        raise ValueError(f"a tag is longer than {_MAX_TAG_LENGTH} characters")
+    return tags
+
+
+def _each_once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    if len(dict(pairs)) < len(pairs):
+        raise ValueError("a key stands in it twice")
+    return dict(pairs)
 
 
 def _read(folder: int | None, path: str) -> bytes:

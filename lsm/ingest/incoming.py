@@ -11,7 +11,7 @@ import msgspec
 
 from lsm.clock import to_text
 from lsm.ingest.foldertags import merged
-from lsm.ingest.manifest import FileState
+from lsm.ingest.manifest import FileState, signed
 from lsm.ingest.scan import INODE_MASK
 from lsm.vectordb.library import NewDocument, Piece
 
@@ -93,11 +93,11 @@ def file_state(path: str, file: FileFacts, checked_ns: int, folder_tags: str) ->
     """The manifest's row for a file just read; its document and version are told when written."""
     return FileState(
         source_path=path,
-        mtime_ns=_signed(file.mtime_ns),
+        mtime_ns=signed(file.mtime_ns),
         file_size=file.size,
         file_hash=file.sha256,
         version=0,
-        ctime_ns=_signed(file.ctime_ns),
+        ctime_ns=signed(file.ctime_ns),
         inode=file.inode & INODE_MASK,
         device=file.device & INODE_MASK,
         checked_ns=checked_ns,
@@ -117,7 +117,3 @@ def _piece(title: str, chunk: Chunk) -> Piece:
         end_line=chunk.end_line,
         page=chunk.page,
     )
-
-
-def _signed(nanoseconds: int) -> int:
-    return max(min(nanoseconds, 2**63 - 1), -(2**63))

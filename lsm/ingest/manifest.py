@@ -51,6 +51,7 @@ SELECT coalesce(max(version), 0) + 1
   FROM (SELECT max(version) AS version FROM lsm_manifest
         UNION ALL SELECT max(version) FROM lsm_versions) AS known
 """
+_NEWEST_VERSION = "SELECT max(version) FROM lsm_versions"
 _OPEN_VERSION = "INSERT INTO lsm_versions (version, created_at) VALUES (:version, :created_at)"
 
 
@@ -111,11 +112,21 @@ def get_next_version(db: Database) -> int:
     return db.tuples(_NEXT_VERSION)[0][0]
 
 
+def newest_version(db: Database) -> int | None:
+    """The version that was opened last; None in an empty library."""
+    return db.tuples(_NEWEST_VERSION)[0][0]
+
+
 def open_version(db: Database, clock: Clock = utc_now) -> int:
     """Take the next version for a run of ingest. Joins the caller's transaction."""
     version = get_next_version(db)
     db.run(_OPEN_VERSION, version=version, created_at=to_text(clock()))
     return version
+
+
+def signed(number: int) -> int:
+    """*number* moved to the nearest that a database holds: some clocks are centuries off."""
+    return max(min(number, 2**63 - 1), -(2**63))
 
 
 _NAMES = tuple(FileState.__slots__)

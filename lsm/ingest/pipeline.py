@@ -12,6 +12,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
+import msgspec
+
 from lsm.clock import utc_now
 from lsm.ingest.batches import batched
 from lsm.ingest.chunking import CHUNKER_VERSION
@@ -22,7 +24,7 @@ from lsm.ingest.parsers import PARSERS_VERSION
 from lsm.ingest.reembedding import Reembedding
 from lsm.ingest.report import FileError, IngestReport, Progress
 from lsm.ingest.sandbox import ParserPool
-from lsm.ingest.scan import Rule, scan
+from lsm.ingest.scan import Rule, doubtful, scan
 from lsm.ingest.sorting import Reading
 from lsm.ingest.vectorizing import Vectorizer
 from lsm.ingest.writing import BatchWriter, WriterContext
@@ -42,8 +44,6 @@ if TYPE_CHECKING:
     from lsm.vectordb.base import ChunkIndex
 
 WRITE_EVERY = 2.0  # seconds: what is read is written at least so often
-# Fewer than this many files may go at once without the user being asked.
-FEW = 20
 
 
 @dataclass(frozen=True)
@@ -95,6 +95,7 @@ class Pipeline:
         self._settings = settings
         self._hooks = hooks
         self._chunking = chunking_name(settings.chunking)
+        self._conditions = f"{self._chunking}, {limits_name(settings.limits)}"
 
     def run(
         self, starts: Sequence[Start], options: IngestOptions = IngestOptions()
@@ -109,7 +110,7 @@ class Pipeline:
         report = IngestReport(dry_run=options.dry_run)
         rule = Rule(
             schemas=ids_with_chunking(self._db, self._chunking),
-            chunking=self._chunking,
+            chunking=self._conditions,
             own_files=self._settings.own_files,
             force=options.force,
             verify=options.verify,
@@ -118,43 +119,45 @@ class Pipeline:
         self._count_scan(report, plan)
         reading = Reading(self._db, rule, plan, report, hash_only=options.dry_run)
         if options.dry_run:
-            self._try(reading, plan)
+            self._try(reading, options)
         else:
-            self._do(reading, plan, options)
+            self._do(reading, options)
         report.errors.sort(key=lambda error: error.path)
         report.seconds = round(time.monotonic() - began, 3)
         return report
 
-    def _try(self, reading: Reading, plan: Plan) -> None:
+    def _try(self, reading: Reading, options: IngestOptions) -> None:
         """Read what would be read, and write nothing."""
-        if plan.to_read:
+        total = len(reading.plan.to_read)
+        if total:
             with self._pool(reading) as pool:
                 for number, result in enumerate(pool.results(reading.requests(self._stopped)), 1):
                     reading.accept(result)
-                    self._progress("reading", number, len(plan.to_read))
+                    self._progress("reading", number, total)
             _count_as_tried(reading.next_batch(), reading.report)
-        reading.report.files.gone = len(reading.left_behind())
+        reading.report.interrupted = self._stopped()
+        reading.report.files.gone = len(_leaving(reading, options))
 
-    def _do(self, reading: Reading, plan: Plan, options: IngestOptions) -> None:
+    def _do(self, reading: Reading, options: IngestOptions) -> None:
         context = WriterContext(
             lambda: Derivation(self._embedder.model, self._embedder.dimension, self._chunking),
             self._hooks.clock,
             self._hooks.on_changed,
         )
         writer = BatchWriter(self._db, self._index, context)
+        plan, report = reading.plan, reading.report
         if plan.to_read:
             self._read(reading, writer, len(plan.to_read))
-        report = reading.report
         report.interrupted = self._stopped()
         if not report.interrupted:
-            writer.note_scan(plan, self._chunking)
+            writer.note_scan(plan, self._conditions)
             self._retag(reading, writer)
             self._retire(reading, writer, options)
-            report.chunks.embedded += self._embed_again()
+            self._embed_again(report)
         report.version = writer.version
 
     def _read(self, reading: Reading, writer: BatchWriter, total: int) -> None:
-        vectorizer = Vectorizer(self._db, self._index, self._embedder, self._chunking)
+        vectorizer = Vectorizer(self._db, self._index, self._embedder, self._conditions)
         stage = _Stage(vectorizer, writer, reading.report)
         done = 0
         with self._pool(reading) as pool, stage:
@@ -174,24 +177,24 @@ class Pipeline:
             writer.retag(dict(part))
 
     def _retire(self, reading: Reading, writer: BatchWriter, options: IngestOptions) -> None:
-        gone = reading.left_behind()
-        if not options.confirm_delete and _too_many(len(gone), reading.plan):
-            reading.report.unconfirmed = len(gone)
-            return
-        for part in batched(gone, 500):
-            reading.report.chunks.retired += writer.retire(part)
-            reading.report.files.gone += len(part)
+        for part in batched(_leaving(reading, options), 500):
+            retired = writer.retire({path: reading.plan.gone[path] for path in part})
+            reading.report.files.gone += retired.files
+            reading.report.chunks.retired += retired.chunks
 
-    def _embed_again(self) -> int:
-        """Give chunks whose vector another model made one of today's; how many."""
+    def _embed_again(self, report: IngestReport) -> None:
+        """Give chunks whose vector another model made one of today's."""
         again = Reembedding(self._db, self._index, self._embedder)
         done = 0
-        for count in again.batches(self._chunking, self._hooks.clock):
+        for count in again.batches():
             done += count
             self._progress("embedding", done, None)
             if self._stopped():
+                report.interrupted = True
                 break
-        return done
+        else:
+            again.restate(self._hooks.clock)
+        report.chunks.embedded += done
 
     def _count_scan(self, report: IngestReport, plan: Plan) -> None:
         files = report.files
@@ -280,6 +283,11 @@ def chunking_name(options: ChunkOptions) -> str:
     )
 
 
+def limits_name(limits: Limits) -> str:
+    """What a file may cost today: one that failed is tried again when this changes."""
+    return ", ".join(f"{name} {value}" for name, value in msgspec.structs.asdict(limits).items())
+
+
 def _count_as_tried(batch: Batch, report: IngestReport) -> None:
     """What a run would have done with *batch*, of which only the hashes are known."""
     files = report.files
@@ -290,8 +298,11 @@ def _count_as_tried(batch: Batch, report: IngestReport) -> None:
     report.errors += [FileError(f.source_path, f.code, f.reason) for f in batch.failures]
 
 
-def _too_many(gone: int, plan: Plan) -> bool:
-    """Whether so much is gone that a disk may be missing, rather than files deleted."""
-    if plan.missing and gone:
-        return True
-    return gone > FEW and gone * 2 > plan.below
+def _leaving(reading: Reading, options: IngestOptions) -> list[str]:
+    """The files that are gone for good; where that is doubtful, the user is asked first."""
+    gone = reading.left_behind()
+    if options.confirm_delete:
+        return gone
+    doubted = doubtful(reading.plan, gone)
+    reading.report.unconfirmed = len(doubted)
+    return [path for path in gone if path not in doubted]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from lsm.ingest.derivation import Derivation, open_derivation
 from lsm.ingest.incoming import embedded_text
 from lsm.vectordb.documents import DocumentReader
+from lsm.vectordb.library import LibraryWriter
 from lsm.vectordb.spaces import find_space, is_only_space, open_space
 
 if TYPE_CHECKING:
@@ -18,14 +19,16 @@ if TYPE_CHECKING:
     from lsm.vectordb.base import ChunkIndex
 
 _BATCH = 512
+_OTHERS = """
+SELECT schema_version_id, chunking FROM lsm_schema_versions
+ WHERE embedding_model <> :model AND EXISTS (
+       SELECT 1 FROM lsm_manifest m
+        WHERE m.schema_version_id = lsm_schema_versions.schema_version_id)
+"""
 _RESTATE = """
 UPDATE lsm_manifest
-   SET embedding_model = :embedding_model, schema_version_id = :schema_version_id
- WHERE schema_version_id IN :others[]
-"""
-_OTHERS = """
-SELECT schema_version_id FROM lsm_schema_versions
- WHERE chunking = :chunking AND schema_version_id <> :schema_version_id
+   SET embedding_model = :model, schema_version_id = :schema
+ WHERE schema_version_id = :other
 """
 
 
@@ -37,8 +40,9 @@ class Reembedding:
         self._index = index
         self._embedder = embedder
         self._documents = DocumentReader(db)
+        self._library = LibraryWriter(db, index)
 
-    def batches(self, chunking: str, clock: Clock) -> Iterator[int]:
+    def batches(self) -> Iterator[int]:
         """Do it, telling after each batch how many chunks it was.
 
         Raises:
@@ -51,7 +55,14 @@ class Reembedding:
             space = open_space(self._db, self._embedder.model, self._embedder.dimension)
         while ids := self._index.outdated(space, _BATCH):
             yield self._replace(ids, space)
-        self._restate(chunking, clock)
+
+    def restate(self, clock: Clock) -> None:
+        """Every chunk has a vector of this model: say so of every file that has another's."""
+        model, dimension = self._embedder.model, self._embedder.dimension
+        for other, chunking in self._db.tuples(_OTHERS, model=model):
+            with self._db.transaction():
+                schema = open_derivation(self._db, Derivation(model, dimension, chunking), clock)
+                self._db.run(_RESTATE, model=model, schema=schema, other=other)
 
     def _replace(self, ids: list[int], space: int) -> int:
         chunks = self._documents.chunks(ids).values()
@@ -59,18 +70,6 @@ class Reembedding:
         vectors = self._embedder.embed_documents(texts)
         pairs = [(chunk.chunk_id, vector) for chunk, vector in zip(chunks, vectors, strict=True)]
         with self._db.transaction():
+            self._library.queue()
             self._index.replace_vectors(space, pairs)
         return len(pairs)
-
-    def _restate(self, chunking: str, clock: Clock) -> None:
-        """Every chunk has the new model's vector: say so of every file."""
-        derivation = Derivation(self._embedder.model, self._embedder.dimension, chunking)
-        with self._db.transaction():
-            schema = open_derivation(self._db, derivation, clock)
-            others = self._db.tuples(_OTHERS, chunking=chunking, schema_version_id=schema)
-            self._db.run(
-                _RESTATE,
-                embedding_model=derivation.embedding_model,
-                schema_version_id=schema,
-                others=[row[0] for row in others],
-            )

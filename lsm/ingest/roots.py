@@ -44,13 +44,16 @@ def add_root(db: Database, path: str, clock: Clock = utc_now) -> None:
     db.run(_ADD, root_path=path, origin="command", added_at=to_text(clock()))
 
 
-def follow_config(db: Database, paths: Sequence[str], clock: Clock = utc_now) -> list[str]:
-    """Add the roots that the configuration names; those it named once, and no longer does."""
-    roots = load_roots(db)
-    added = set(paths) - {root.root_path for root in roots}
+def follow_config(db: Database, paths: Sequence[str], clock: Clock = utc_now) -> None:
+    """Add the roots that the configuration names."""
+    added = set(paths) - {root.root_path for root in load_roots(db)}
     if added:
         now = to_text(clock())
         db.many(_ADD, ({"root_path": p, "origin": "config", "added_at": now} for p in added))
+
+
+def left_by_config(paths: Sequence[str], roots: Sequence[Root]) -> list[str]:
+    """Those of *roots* that the configuration named once, and no longer does."""
     return [r.root_path for r in roots if r.origin == "config" and r.root_path not in paths]
 
 
@@ -64,9 +67,10 @@ def note_scanned(db: Database, paths: Sequence[str], clock: Clock = utc_now) -> 
     db.run(_SCANNED, paths=list(paths), now=to_text(clock()))
 
 
-def outermost(path: str, roots: Sequence[Root]) -> str | None:
+def outermost(path: str, roots: Sequence[Root], configured: Sequence[str] = ()) -> str | None:
     """The root that *path* is or lies below, the outermost if several do; None if none does."""
-    around = [root.root_path for root in roots if _holds(root.root_path, path)]
+    places = [*configured, *(root.root_path for root in roots)]
+    around = [place for place in places if _holds(place, path)]
     return min(around, key=len) if around else None
 
 

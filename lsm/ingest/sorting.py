@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from lsm.ingest.batches import Arrival, Batch, Move, batched
 from lsm.ingest.failures import FailedFile
 from lsm.ingest.incoming import file_state, new_document
-from lsm.ingest.manifest import load_manifest, states_with_hash
+from lsm.ingest.manifest import load_manifest, signed, states_with_hash
 from lsm.ingest.messages import ParseRequest
 from lsm.ingest.report import FileError
 from lsm.paths import to_os
@@ -129,7 +129,7 @@ class Reading:
         """SHA-256 digests of files that are gone: one that has them may have moved."""
         if self._rule.force:
             return b""
-        gone = load_manifest(self._db, self.plan.gone)
+        gone = load_manifest(self._db, list(self.plan.gone))
         return b"".join(
             bytes.fromhex(state.file_hash) for state in gone.values() if self._movable(state)
         )
@@ -179,7 +179,7 @@ class Reading:
         ]
         document_id = before.document_id if before is not None else None
         document = new_document(path, answer, asked.candidate.folder_tags, document_id)
-        self.batch.arrivals.append(Arrival(document, asked.state(file), before))
+        self.batch.arrive(Arrival(document, asked.state(file), before))
 
     def _failed(self, asked: _Asked, answer: Answer) -> FailedFile:
         found = asked.candidate.found
@@ -188,8 +188,8 @@ class Reading:
             answer.code,
             answer.reason,
             found.st_size,
-            found.st_mtime_ns,
-            found.st_ctime_ns,
+            signed(found.st_mtime_ns),
+            signed(found.st_ctime_ns),
             self._rule.chunking,
         )
 
@@ -201,7 +201,7 @@ class Reading:
             for state in known
             if self._movable(state)
             and state.source_path not in self._moved
-            and not os.path.lexists(to_os(state.source_path))
+            and _is_gone(state.source_path)
         )
 
     def _movable(self, state: FileState) -> bool:
@@ -211,6 +211,17 @@ class Reading:
             and state.document_id is not None
             and state.schema_version_id in self._rule.schemas
         )
+
+
+def _is_gone(path: str) -> bool:
+    """Whether nothing is at *path*; a folder that we may not look into is no proof of that."""
+    try:
+        os.lstat(to_os(path))
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False
+    return False
 
 
 class _Leavers:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lsm.embedding.vectors import checked
 from lsm.errors import EmbeddingError
 from lsm.ingest.failures import FailedFile
 from lsm.ingest.incoming import embedded_text
@@ -13,9 +14,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from lsm.db import Database
-    from lsm.embedding.base import Embedder
+    from lsm.embedding.base import Embedder, Vectors
     from lsm.ingest.batches import Arrival, Batch
     from lsm.vectordb.base import ChunkIndex, Vector
+
+
+_PROBE = "Is anybody there?"
 
 
 class Vectorizer:
@@ -38,8 +42,10 @@ class Vectorizer:
         unknown = {key: text for key, text in texts.items() if key not in batch.vectors}
         try:
             self._embed(batch, unknown)
-        except EmbeddingError as error:
-            self._embed_each(batch, error)
+        except EmbeddingError:
+            # Raises if the model is down, which must not be held against every single file.
+            _sound(self._embedder.embed_documents([_PROBE]), 1, self._embedder.dimension)
+            self._embed_each(batch)
         return batch
 
     def _known(self, hashes: list[str]) -> dict[str, Vector]:
@@ -48,12 +54,13 @@ class Vectorizer:
 
     def _embed(self, batch: Batch, texts: dict[str, str]) -> None:
         if texts:
-            vectors = self._embedder.embed_documents(list(texts.values()))
+            answered = self._embedder.embed_documents(list(texts.values()))
+            vectors = _sound(answered, len(texts), self._embedder.dimension)
             batch.vectors.update(zip(texts, vectors, strict=True))
             batch.embedded += len(texts)
 
-    def _embed_each(self, batch: Batch, first: EmbeddingError) -> None:
-        """One bad document must not stop the others; a model that is down stops everything."""
+    def _embed_each(self, batch: Batch) -> None:
+        """One bad document must not stop the others."""
         kept: list[Arrival] = []
         for arrival in batch.arrivals:
             texts = _texts([arrival])
@@ -63,8 +70,6 @@ class Vectorizer:
                 kept.append(arrival)
             except EmbeddingError as error:
                 batch.failures.append(self._failed(arrival, error))
-        if not kept:
-            raise first
         batch.arrivals = kept
 
     def _failed(self, arrival: Arrival, error: EmbeddingError) -> FailedFile:
@@ -78,6 +83,21 @@ class Vectorizer:
             state.ctime_ns,
             self._chunking,
         )
+
+
+def _sound(answered: Vectors, count: int, dimension: int) -> Vectors:
+    """*answered*, if it is *count* vectors with a direction.
+
+    Raises:
+        EmbeddingError: it is not.
+    """
+    import numpy as np
+
+    if answered.shape == (count, dimension):
+        lengths = np.einsum("ij,ij->i", answered, answered)
+        if np.isfinite(lengths).all() and lengths.all():
+            return answered
+    return checked(answered, count, dimension)  # slower, and says what is wrong
 
 
 def _texts(arrivals: Sequence[Arrival]) -> dict[str, str]:

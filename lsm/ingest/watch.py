@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from lsm.paths import to_os, to_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
 # A file that is being written tells many times: waited for, but not for ever.
 _DEBOUNCE_MS = 1600
@@ -25,12 +25,34 @@ def changes(places: Sequence[str], should_stop: Callable[[], bool]) -> Iterator[
         places: absolute paths as text; those that are missing are looked for now and then.
         should_stop: asked twice a second.
     """
+    last = time.monotonic()
+    there = _there(places)
+    while not should_stop():
+        for touched in _events(there):
+            if should_stop():
+                return
+            now = _there(places)
+            if now != there:  # a disk came or went: what is watched has to be named anew
+                came_or_went, there = now ^ there, now
+                yield [place for place in places if place in came_or_went]
+                break
+            if time.monotonic() - last > _LOOK_AT_ALL_EVERY:
+                last = time.monotonic()
+                yield list(places)
+            elif touched:
+                yield [p for p in places if any(_is_below(path, p) for path in touched)]
+
+
+def _there(places: Sequence[str]) -> frozenset[str]:
+    return frozenset(place for place in places if os.path.exists(to_os(place)))
+
+
+def _events(places: Iterable[str]) -> Iterator[list[str]]:
+    """What changed below *places*, twice a second; mostly nothing."""
     from watchfiles import watch
 
-    last = time.monotonic()
-    existing = [to_os(place) for place in places if os.path.exists(to_os(place))]
     events = watch(
-        *existing,
+        *map(to_os, places),
         debounce=_DEBOUNCE_MS,
         rust_timeout=_POLL_MS,
         yield_on_timeout=True,
@@ -39,14 +61,7 @@ def changes(places: Sequence[str], should_stop: Callable[[], bool]) -> Iterator[
         ignore_permission_denied=True,
     )
     for batch in events:
-        if should_stop():
-            return
-        touched = [to_text(path) for _, path in batch]
-        if time.monotonic() - last > _LOOK_AT_ALL_EVERY:
-            last = time.monotonic()
-            yield list(places)
-        elif touched:
-            yield [p for p in places if any(_is_below(path, p) for path in touched)]
+        yield [to_text(path) for _, path in batch]
 
 
 def _is_below(path: str, place: str) -> bool:

@@ -9,7 +9,13 @@ from lsm.ingest.derivation import Derivation, open_derivation
 from lsm.ingest.failures import FailedFile, clear_failures, record_failures
 from lsm.ingest.foldertags import merged
 from lsm.ingest.incoming import extension_of, folder_tag_list, modified_at, title_from
-from lsm.ingest.manifest import forget_files, load_manifest, open_version, save_manifest
+from lsm.ingest.manifest import (
+    forget_files,
+    load_manifest,
+    newest_version,
+    open_version,
+    save_manifest,
+)
 from lsm.vectordb.documents import DocumentReader
 from lsm.vectordb.library import Label, LibraryWriter
 from lsm.vectordb.spaces import open_space
@@ -41,6 +47,14 @@ class Outcome:
 
 
 @dataclass(frozen=True)
+class Retired:
+    """What went out of the library as it is."""
+
+    files: int
+    chunks: int
+
+
+@dataclass(frozen=True)
 class WriterContext:
     """What holds for every batch of a run."""
 
@@ -65,10 +79,12 @@ class BatchWriter:
         outcome = Outcome()
         version = self.version
         with self._db.transaction():
+            self._library.queue()
             self._drop_overtaken(batch)
             same = self._parsed_to_the_same(batch)
             outcome.unchanged = len(same)
-            arrivals = [arrival for arrival in batch.arrivals if arrival not in same]
+            paths = {arrival.state.source_path for arrival in same}
+            arrivals = [a for a in batch.arrivals if a.state.source_path not in paths]
             if arrivals or batch.moves:
                 version = self._open_version()
                 self._put(arrivals, batch, outcome, version)
@@ -81,31 +97,46 @@ class BatchWriter:
         self.version = version
         return outcome
 
-    def retire(self, paths: Sequence[str]) -> int:
-        """Take files that are gone out of the library as it is; the chunks that went with them."""
+    def retire(self, gone: Mapping[str, int]) -> Retired:
+        """Take files that are gone out of the library as it is.
+
+        Args:
+            gone: by path, when the file was last known to be there; one that somebody else
+                has read since is there again, and stays.
+        """
+        version = self.version
         with self._db.transaction():
-            gone = load_manifest(self._db, paths)
-            ids = [state.document_id for state in gone.values() if state.document_id is not None]
-            version = self._open_version()
-            chunks = self._library.retire(ids, version)
-            forget_files(self._db, list(gone))
-            clear_failures(self._db, list(paths))
-            self._context.on_changed(ids, version)
+            self._library.queue()
+            states = load_manifest(self._db, list(gone))
+            paths = [path for path, state in states.items() if state.checked_ns == gone[path]]
+            ids = [i for path in paths if (i := states[path].document_id) is not None]
+            chunks = 0
+            if ids:
+                version = self._open_version()
+                chunks = self._library.retire(ids, version)
+                self._context.on_changed(ids, version)
+            forget_files(self._db, paths)
+            clear_failures(self._db, paths)
         self.version = version
-        return chunks
+        return Retired(len(paths), chunks)
 
     def retag(self, folder_tags: Mapping[str, str]) -> None:
         """Give documents, by path, the tags that their folders now have."""
+        version = self.version
         with self._db.transaction():
+            self._library.queue()
             states = load_manifest(self._db, list(folder_tags))
-            version = self._open_version()
             current = self._current(list(states.values()))
             labels = [
                 _label(document, path, folder_tags[path])
                 for path, state in states.items()
                 if (document := current.get(state.document_id or 0)) is not None
             ]
-            self._library.relabel(labels, version)
+            # A tag that the document has by itself makes no difference to it.
+            labels = [label for label in labels if label.tags != current[label.document_id].tags]
+            if labels:
+                version = self._open_version()
+                self._library.relabel(labels, version)
             changed = [replace(s, folder_tags=folder_tags[p]) for p, s in states.items()]
             save_manifest(self._db, changed, self._context.clock)
         self.version = version
@@ -124,7 +155,10 @@ class BatchWriter:
             )
 
     def _open_version(self) -> int:
-        return self.version or open_version(self._db, self._context.clock)
+        # Another run may have opened one since ours: nothing is written below the newest.
+        if self.version is not None and newest_version(self._db) == self.version:
+            return self.version
+        return open_version(self._db, self._context.clock)
 
     def _current(self, states: Sequence[FileState]) -> dict[int, DocumentVersion]:
         ids = [state.document_id for state in states if state.document_id is not None]
@@ -134,7 +168,9 @@ class BatchWriter:
         """Leave out what another process has written since it was read."""
         paths = [a.state.source_path for a in batch.arrivals]
         paths += [m.old_path for m in batch.moves] + [m.state.source_path for m in batch.moves]
+        paths += [state.source_path for state in batch.restamps]
         now = load_manifest(self._db, paths)
+        batch.restamps = [s for s in batch.restamps if _same(now.get(s.source_path), s)]
         batch.arrivals = [
             a for a in batch.arrivals if _same(now.get(a.state.source_path), a.before)
         ]

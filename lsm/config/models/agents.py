@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
@@ -69,7 +69,30 @@ class MemoryConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return duration(f"agents.memory.{name}", getattr(self, name))
 
 
+class ScheduleConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One ``[[agents.schedules]]``: which agent runs, and when: one of every, cron and at."""
+
+    agent: str
+    every: str = ""  # 15m, 1h, 1d
+    cron: str = ""  # minute hour day month weekday
+    at: str = ""  # once: 2026-12-31T23:00
+    tz: str = "UTC"  # of cron and at: Europe/Berlin
+    params: dict[str, Any] = {}
+    key: str | None = None  # keeps the schedule's history when the rest is edited
+    overlap: Literal["skip", "queue", "cancel", "allow"] = "skip"
+    catch_up: Literal["latest", "skip", "all"] | None = None
+    timeout: str = "1h"
+    enabled: bool = True
+
+    def __post_init__(self) -> None:
+        if sum(map(bool, (self.every, self.cron, self.at))) != 1:
+            raise ConfigError(
+                f"agents.schedules of {self.agent}", "set exactly one of every, cron and at"
+            )
+
+
 class AgentsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Everything below ``[agents]``."""
 
     memory: MemoryConfig = MemoryConfig()
+    schedules: tuple[ScheduleConfig, ...] = ()

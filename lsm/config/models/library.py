@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Annotated
 
 import msgspec
@@ -27,10 +28,20 @@ class LibraryConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     workers: Annotated[int, Meta(ge=0, le=64)] = 0  # children that parse; 0: one for each core
 
     def __post_init__(self) -> None:
+        for number, root in enumerate(self.roots):
+            _check_root(f"library.roots[{number}]", root)
         if self.chunk_target > self.chunk_maximum:
             raise ConfigError(
                 "library.chunk_target", "must not be larger than library.chunk_maximum"
             )
+
+
+def _check_root(key: str, root: str) -> None:
+    if not root or "\0" in root:
+        raise ConfigError(key, f"{root!r} is no path")
+    # Where a relative path leads would depend on where one stands.
+    if not os.path.isabs(os.path.expanduser(root)):
+        raise ConfigError(key, f"{root!r} must begin with / or ~")
 
 
 class EmbeddingConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
