@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import apsw
 
-from lsm.db.sqlite import READ_ONLY_URI, immutable, open_reader, translate
+from lsm.db.sqlite import READ_ONLY_URI, immutable, open_reader
+from lsm.db.sqlite_errors import translate
 from lsm.db.sqlite_file import make_durable, make_private_file
 from lsm.errors import AccessError, DamagedError, DiskFullError, StorageError
 

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, cast
 
 import apsw
 
-from lsm.db.sqlite import is_open, look_without_locks, open_reader, translate
+from lsm.db.sqlite import is_open, look_without_locks, open_reader
+from lsm.db.sqlite_errors import translate
 from lsm.db.state import APPLICATION_ID, Found, State
 from lsm.errors import AccessError, StorageError
 
