@@ -13,7 +13,7 @@ from msgspec import to_builtins
 from lsm.clock import utc_now
 from lsm.config import CONFIG_NAME, DATABASE_NAME, config_path, home_path, load_config
 from lsm.db import open_database
-from lsm.errors import AccessError, InvalidError
+from lsm.errors import AccessError, InvalidError, NotFoundError
 from lsm.paths import absolute, shown, to_os
 
 if TYPE_CHECKING:
@@ -200,10 +200,12 @@ class Mind:
         )
 
     def _last_result(self, schedule_id: str) -> dict[str, Any]:
-        for run in self.scheduler.history(schedule_id):
-            if run.state == "succeeded" and run.result_json:
-                return msgspec.json.decode(run.result_json)
-        return {}
+        try:
+            runs = self.scheduler.history(schedule_id)
+        except NotFoundError:
+            return {}  # run by hand for the first time
+        results = [run.result_json for run in runs if run.state == "succeeded"]
+        return msgspec.json.decode(results[0]) if results and results[0] else {}
 
     def ingest(
         self,

@@ -272,6 +272,37 @@ def start(settings: Settings, once: bool) -> None:
             scheduler.run_forever(stop)
 
 
+@schedule.command()
+@click.option("--seconds", default=10, show_default=True, metavar="N", help="How long.")
+@click.option("--processes", default=6, show_default=True, metavar="N")
+@click.option("--seed", default=1, show_default=True, metavar="N", help="The same deaths again.")
+@as_json
+@click.pass_obj
+def torture(settings: Settings, seconds: int, processes: int, seed: int, as_json: bool) -> None:
+    """Let processes run schedules and die, and audit what is left (status 1 if wrong).
+
+    In a database of its own, in a temporary folder; --database URL names an empty one instead.
+    """
+    import sys
+    import tempfile
+
+    from lsm.agents.torture import Torment
+    from lsm.agents.torture import torture as run_torture
+
+    torment = Torment(processes=processes, seconds=seconds, seed=seed)
+    with tempfile.TemporaryDirectory(prefix="lsm-torture-") as folder:
+        verdict = run_torture(settings.database or f"{folder}/lsm.db", torment)
+    if as_json:
+        output.print_json(verdict)
+    else:
+        deaths = sum(verdict.deaths.values())
+        click.echo(f"{verdict.runs} runs, {verdict.succeeded} succeeded, {deaths} deaths")
+        for problem in verdict.problems:
+            click.echo(f"  {problem}")
+        click.echo("nothing lost, nothing twice" if not verdict.problems else "NOT sound")
+    sys.exit(1 if verdict.problems else 0)
+
+
 def _next_of_cron(given: dict[str, Any], count: int) -> tuple[list[str], list[dict[str, Any]]]:
     from datetime import UTC, datetime
 
