@@ -1,0 +1,85 @@
+"""What is measured in a process of its own: ``python -m benchmarks.tasks NAME ARGUMENT...``.
+
+Each prints one JSON object. Imports are done before a clock starts.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+
+def measured(name: str, *arguments: str) -> dict[str, Any]:
+    """What the task *name* printed in a fresh process."""
+    command = (sys.executable, "-m", "benchmarks.tasks", name, *arguments)
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return json.loads(done.stdout)
+
+
+def ingest(home: str, folder: str) -> dict[str, Any]:
+    """Ingest *folder* into the fresh *home*: seconds, the model's loading included."""
+    import lsm
+    from lsm.ingest.pipeline import IngestOptions
+
+    with lsm.open(home) as mind:
+        began = time.perf_counter()
+        report = mind.ingest(folder, options=IngestOptions())
+        taken = time.perf_counter() - began
+    assert report.files.new == report.files.seen, report.errors
+    return {"seconds": taken, "files": report.files.new, "chunks": report.chunks.added}
+
+
+def embed_lsm(texts: str) -> dict[str, Any]:
+    """Embed the texts in the JSON file *texts* with LSM's default embedder."""
+    from lsm.embedding import open_embedder
+
+    embedder = open_embedder()
+    return _embedded(embedder.embed_documents, texts)
+
+
+def embed_package(texts: str) -> dict[str, Any]:
+    """Embed the same with the package the weights come from."""
+    import importlib.util
+    from pathlib import Path
+
+    import numpy as np
+    import wordllama
+
+    spec = importlib.util.find_spec("wordllama")
+    assert spec is not None
+    assert spec.origin is not None
+    model = wordllama.WordLlama.load(cache_dir=Path(spec.origin).parent, disable_download=True)
+
+    def embed(many: list[str]) -> NDArray[Any]:
+        return np.asarray(model.embed(many, norm=True))
+
+    return _embedded(embed, texts)
+
+
+def _embedded(embed: Callable[[list[str]], NDArray[Any]], path: str) -> dict[str, Any]:
+    with open(path, encoding="utf-8") as file:
+        texts: list[str] = json.load(file)
+    embed(texts[:100])  # loads what is loaded at the first use
+    began = time.perf_counter()
+    vectors = embed(texts)
+    taken = time.perf_counter() - began
+    assert vectors.shape == (len(texts), 256)
+    return {"seconds": taken}
+
+
+_TASKS: dict[str, Callable[..., dict[str, Any]]] = {
+    "ingest": ingest,
+    "embed_lsm": embed_lsm,
+    "embed_package": embed_package,
+}
+
+if __name__ == "__main__":
+    print(json.dumps(_TASKS[sys.argv[1]](*sys.argv[2:])))
