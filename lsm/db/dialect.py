@@ -84,8 +84,10 @@ def spell(sql: str, dialect: Dialect) -> str:
     return _TOKEN.sub(token, sql)
 
 
-def bind(params: Mapping[str, object], dialect: Dialect) -> dict[str, object]:
+def bind(params: Mapping[str, object], dialect: Dialect) -> Mapping[str, object]:
     """*params* with every list packed the way *dialect* takes one."""
+    if list not in map(type, params.values()):
+        return params  # nearly always, and for every row of a large insert
     return {
         name: dialect.pack(value) if isinstance(value, list) else value  # pyright: ignore[reportUnknownArgumentType]
         for name, value in params.items()

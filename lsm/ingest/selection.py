@@ -26,6 +26,11 @@ class Selection:
     hidden: bool = False
     home: str = ""  # our own folder, never walked from outside
 
+    @property
+    def plainly(self) -> frozenset[str]:
+        """Extensions of names without a dot at the front that are read without further ado."""
+        return frozenset() if self.exclude else SUPPORTED
+
     def reads(self, name: str, path: str) -> bool:
         """Whether the file *name*, at *path*, is of a kind we read and the user wants."""
         if name[0] == "." and (not self.hidden or name == TAGS_NAME):

@@ -133,27 +133,35 @@ class Walk:
         seen = Seen(tags)
         folders: list[tuple[str, str]] = []
         start = path if path.endswith(os.sep) else path + os.sep
-        reads, enters = self._selection.reads, self._selection.enters
+        plainly, reads, enters = (
+            self._selection.plainly,
+            self._selection.reads,
+            self._selection.enters,
+        )
         tagged = False
         with os.scandir(handle if handle is not None else to_os(path)) as entries:
             for entry in entries:
                 name = entry.name
-                tagged = tagged or name == TAGS_NAME  # whatever it is: a link is worth a warning
+                inner = start + (name if name.isascii() else to_text(name))
                 try:
+                    if name[name.rfind(".") :] in plainly and name[0] != ".":
+                        # By far the most: one call to the system tells all there is to know.
+                        found = entry.stat(follow_symlinks=False)
+                        if stat.S_ISREG(found.st_mode):
+                            seen.files.append((inner, found))
+                            continue
+                    tagged = (
+                        tagged or name == TAGS_NAME
+                    )  # whatever it is: a link is worth a warning
                     if entry.is_dir(follow_symlinks=False):
-                        inner = start + (name if name.isascii() else to_text(name))
                         if enters(name, inner):
                             folders.append((name, inner))
-                    elif entry.is_file(follow_symlinks=False):
-                        inner = start + (name if name.isascii() else to_text(name))
-                        if reads(name, inner):
-                            seen.files.append((inner, entry.stat(follow_symlinks=False)))
-                        else:
-                            seen.skipped += 1
+                    elif entry.is_file(follow_symlinks=False) and reads(name, inner):
+                        seen.files.append((inner, entry.stat(follow_symlinks=False)))
                     else:
-                        seen.skipped += 1  # a link, a pipe, a socket, a device
+                        seen.skipped += 1  # a link, a pipe, a device, or not for us
                 except OSError as error:
-                    seen.problems += _trouble(start + to_text(name), error).problems
+                    seen.problems += _trouble(inner, error).problems
         if tagged:
             seen.tags, problem = read_folder_tags(handle, path, tags)
             seen.problems += [Problem(*problem)] if problem else []
