@@ -150,6 +150,11 @@ def prune(library: Library) -> None:
         db.run("DELETE FROM lsm_versions WHERE version < :newest", newest=newest)
 
 
+def prune_and_keep_the_versions(library: Library) -> None:
+    library.db.run("DELETE FROM lsm_documents WHERE version_out IS NOT NULL")
+    library.db.run("DELETE FROM lsm_chunks WHERE version_out IS NOT NULL")
+
+
 def wipe(library: Library) -> None:
     with library.db.transaction():
         library.db.run("DELETE FROM lsm_documents")
@@ -171,6 +176,7 @@ CHANGES = [
     mend,
     prune,
     wipe,
+    prune_and_keep_the_versions,
 ]
 
 

@@ -1,0 +1,115 @@
+"""Every sort of source, by its kind."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from lsm.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from lsm.clock import Clock
+    from lsm.config.models.remote import Kind, ProviderConfig, RemoteConfig
+    from lsm.remote.feed_state import FeedState
+    from lsm.remote.network import Key
+    from lsm.remote.providers.base import Provider, Setting
+    from lsm.remote.providers.page import Readable
+
+# Where a key is looked for if the configuration names no other variable.
+KEY_VARIABLES: Mapping[str, str] = {
+    "openalex": "OPENALEX_API_KEY",
+    "crossref": "CROSSREF_API_TOKEN",
+    "semantic_scholar": "SEMANTIC_SCHOLAR_API_KEY",
+    "pubmed": "NCBI_API_KEY",
+}
+
+
+def open_provider(
+    name: str, config: RemoteConfig, readable: Readable, feeds: FeedState, clock: Clock
+) -> Provider:
+    """The source called *name*.
+
+    Raises:
+        ConfigError: there is none, it is not enabled, or its key cannot be one.
+        MissingExtraError: what speaks HTTP is not installed.
+    """
+    kind, settings = config.kind_of(name), config.providers.get(name)
+    if kind is None:
+        raise ConfigError(f"remote.providers.{name}", "no such source; see `lsm remote list`")
+    if settings is None or not settings.enabled:
+        raise ConfigError(
+            f"remote.providers.{name}.enabled",
+            "is not true, so nothing is sent there; set it in lsm.toml to allow it",
+        )
+    from lsm.remote.providers.base import Setting
+
+    setting = Setting(name, settings, _key(name, kind, settings), config.contact)
+    return _made(kind, setting, readable, feeds, clock)
+
+
+def key_variable(kind: Kind, settings: ProviderConfig) -> str:
+    """The environment variable that may hold this source's key; "" if it takes none."""
+    return settings.key_env or KEY_VARIABLES.get(kind, "")
+
+
+def _made(
+    kind: Kind, setting: Setting, readable: Readable, feeds: FeedState, clock: Clock
+) -> Provider:
+    from lsm.remote.providers import (
+        arxiv,
+        crossref,
+        feed,
+        json_search,
+        openalex,
+        page,
+        pubmed,
+        semantic_scholar,
+        wikipedia,
+    )
+
+    match kind:
+        case "arxiv":
+            return arxiv.ArxivSearch()
+        case "wikipedia":
+            return wikipedia.WikipediaSearch(setting)
+        case "openalex":
+            return openalex.OpenAlexSearch(setting)
+        case "crossref":
+            return crossref.CrossrefSearch(setting)
+        case "semantic_scholar":
+            return semantic_scholar.SemanticScholarSearch(setting)
+        case "pubmed":
+            return pubmed.PubmedSearch(setting)
+        case "feed":
+            return feed.Feeds(setting, feeds, clock)
+        case "page":
+            return page.WebPage(readable)
+        case "json":
+            return json_search.JsonSearch(setting)
+
+
+def _key(name: str, kind: Kind, settings: ProviderConfig) -> Key | None:
+    # Here, before any provider is imported: it says what to install if that is missing.
+    from lsm.remote.network import Key
+
+    variable = key_variable(kind, settings)
+    value = os.environ.get(variable, "").strip() if variable else ""
+    if not value:
+        return None
+    if not (value.isascii() and value.isprintable() and " " not in value):
+        raise ConfigError(f"remote.providers.{name}.key_env", f"what {variable} holds is not a key")
+    match kind:
+        case "openalex":
+            # The one way its documentation names.
+            return Key(value, parameter="api_key")
+        case "crossref":
+            return Key(value, header="Crossref-Plus-API-Token", prefix="Bearer ")
+        case "semantic_scholar":
+            return Key(value, header="x-api-key")
+        case "json":
+            bearer = "Bearer " if settings.key_header.lower() == "authorization" else ""
+            return Key(value, header=settings.key_header, prefix=bearer)
+        case _:
+            return Key(value, header="Authorization", prefix="Bearer ")
