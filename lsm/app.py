@@ -35,6 +35,9 @@ if TYPE_CHECKING:
     from lsm.query.ask import Answer
     from lsm.query.search import Hit, Searcher, SearchOptions
     from lsm.query.show import Shown
+    from lsm.remote.providers.page import ReadablePage
+    from lsm.remote.sources import RemoteSources
+    from lsm.remote.storage import RemoteCache
     from lsm.vectordb.base import ChunkIndex
 
 
@@ -112,6 +115,20 @@ class Mind:
         from lsm.agents.memory import MemoryStore
 
         return MemoryStore(self.db, self._clock, self.embedder, self.config.agents.memory)
+
+    @cached_property
+    def remote(self) -> RemoteSources:
+        """Sources elsewhere; none is asked before the configuration enables it."""
+        from lsm.remote.sources import RemoteSources
+
+        return RemoteSources(self.config.remote, self.db, _readable, clock=self._clock)
+
+    @cached_property
+    def cache(self) -> RemoteCache:
+        """What remote sources answered."""
+        from lsm.remote.storage import RemoteCache
+
+        return RemoteCache(self.db, self._clock, self.config.remote.cache_mb << 20)
 
     def export_memories(self, path: str, scope: str | None = None) -> int:
         """Write memories with their history to a new file at *path*; how many.
@@ -303,7 +320,7 @@ class Mind:
             "chunks": overview.chunks,
             "memories": to_builtins(self.memories.stats()),
             "schedules": self._schedules_overview(),
-            "cache": {},
+            "cache": self._cache_overview(),
             "database": {
                 "engine": self.db.engine,
                 "path_or_url": self.db.url,
@@ -418,6 +435,10 @@ class Mind:
             "failing": sum(row.consecutive_failures > 0 for row in rows),
         }
 
+    def _cache_overview(self) -> dict[str, int]:
+        found = self.cache.stats()
+        return {"entries": found.entries, "fresh": found.fresh, "bytes": found.bytes}
+
     def _on_changed(self, document_ids: Sequence[int], version: int) -> None:
         """Inside the transaction that changes documents: what rests on them is told."""
         from lsm.agents.memory import SourceWatch
@@ -483,6 +504,20 @@ def check_root(path: str, home: str) -> None:
 def open_mind(home: str | None = None, database: str | None = None) -> Mind:
     """`Mind` under the name that `lsm.open` gives it."""
     return Mind(os.path.expanduser(home) if home else None, database)
+
+
+def _readable(data: bytes, charset: str) -> ReadablePage:
+    """What a person reads on a web page. Raises ValueError for what cannot be read."""
+    from lsm.ingest.document import ParseError
+    from lsm.ingest.parsers import html
+    from lsm.remote.providers.page import ReadablePage
+
+    try:
+        document = html.parse(data, "page.html", charset=charset)
+    except ParseError as error:
+        raise ValueError(error.reason) from error
+    text = "".join(section.text for section in document.sections)
+    return ReadablePage(document.title or "", text, document.metadata)
 
 
 def _search_options(choices: dict[str, Any]) -> SearchOptions:

@@ -10,14 +10,21 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from lsm.app import Mind, database_url
-from lsm.config import Config, config_path, home_path, load_config
+from lsm.config import config_path, home_path, load_config
 from lsm.db import State, inspect_database
-from lsm.errors import LsmError
+from lsm.db.state import refuse_unusable
+from lsm.errors import DamagedError, LsmError
+from lsm.paths import shown, to_os
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _MIN_FREE_BYTES = 200 * 1024 * 1024
+_RESTORE = "restore a backup: lsm db restore FILE"
+_UNOPENED = {
+    State.NEW: "not made yet; lsm init makes it",
+    State.OLDER: "of an earlier lsm; the next command upgrades it, after a backup",
+}
 
 
 class Check(msgspec.Struct, frozen=True):
@@ -43,35 +50,44 @@ def diagnose(home: str | None = None, database: str | None = None) -> Diagnosis:
 
 def _examine(home: str, database: str | None) -> Iterator[Check]:
     yield _home(home)
+    yield _free_space(home)
     try:
         config = load_config(config_path(home))
-        yield Check("config", ok=True, detail=_config_detail(home))
     except LsmError as error:
+        # Which database is meant stands in there.
         yield Check("config", ok=False, detail=str(error))
-        config = Config()
-    url = database_url(home, config, database)
-    yield _free_space(home)
-    state = inspect_database(url)
-    unusable = state.state not in (State.CURRENT, State.OLDER, State.NEW)
-    if unusable or state.state is State.NEW:
-        detail = f"{url}: {state.detail}" if unusable else "not made yet; lsm init makes it"
-        yield Check("database", ok=not unusable, detail=detail)
         return
+    yield Check("config", ok=True, detail=_config_detail(home))
     try:
-        with Mind(home, database) as mind:
-            yield Check("database", ok=True, detail=f"{mind.db.engine}, {mind.db.size():,} bytes")
-            yield from _inside(mind)
+        url = database_url(home, config, database)
+        found = inspect_database(url)
+        refuse_unusable(url, found)
+        if found.state is not State.CURRENT:
+            # To open it would make or upgrade it.
+            yield Check("database", ok=True, detail=_UNOPENED[found.state])
+            return
+        yield from _opened(home, database)
     except LsmError as error:
         yield Check("database", ok=False, detail=str(error))
 
 
+def _opened(home: str, database: str | None) -> Iterator[Check]:
+    try:
+        with Mind(home, database) as mind:
+            detail = f"{mind.db.engine}, {mind.db.size():,} bytes, {mind.db.url}"
+            yield Check("database", ok=True, detail=detail)
+            yield from _inside(mind)
+    except DamagedError as error:
+        yield Check("database", ok=False, detail=f"{error}; {_RESTORE}")
+
+
 def _inside(mind: Mind) -> Iterator[Check]:
-    yield _found("integrity", mind.engine_problems(), "restore a backup: lsm db restore FILE")
+    yield _found("integrity", mind.engine_problems(), _RESTORE)
     yield _found("index", mind.index_problems(), "ingest again: lsm ingest --force")
     yield _found("manifest", mind.manifest_problems(), "ingest again: lsm ingest --force")
     yield _embedder(mind)
-    missing = [root for root in mind.roots() if not os.path.exists(root)]
-    yield _found("roots", [f"{root} is not there" for root in missing], "is a disk missing?")
+    missing = [root for root in mind.roots() if not os.path.exists(to_os(root))]
+    yield _found("roots", [f"{shown(root)} is not there" for root in missing], "is a disk missing?")
     overview = mind.overview()
     yield Check(
         "library",
@@ -82,6 +98,8 @@ def _inside(mind: Mind) -> Iterator[Check]:
 
 
 def _home(home: str) -> Check:
+    if os.path.lexists(home) and not os.path.isdir(home):
+        return Check("home", ok=False, detail=f"{home}: it is not a folder; choose another, --home")
     if not os.path.isdir(home):
         return Check("home", ok=True, detail=f"{home} is not made yet; lsm init makes it")
     mode = stat.S_IMODE(os.stat(home).st_mode)

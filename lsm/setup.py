@@ -6,11 +6,14 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lsm.app import Mind
-from lsm.config import config_path, home_path
+from lsm.app import Mind, check_root, database_url
+from lsm.config import config_path, home_path, load_config
+from lsm.db import inspect_database
 from lsm.db.sqlite_file import make_private_folder
+from lsm.db.state import refuse_unusable
+from lsm.embedding import open_embedder
 from lsm.errors import AccessError, ConfigError
-from lsm.paths import absolute, to_os
+from lsm.paths import absolute, shown, to_os
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,23 +56,38 @@ def make_home(
         embedding: name of the model.
 
     Raises:
-        ConfigError: the configuration that is there names another model.
+        ConfigError: the configuration that is there names another model, or *embedding* none.
         InvalidError: a root that is not there.
+        StorageError: the database cannot be opened.
     """
     place = home_path(home)
     path = config_path(place)
+    _check(place, database, roots, embedding)
     _make_folder(place)
     is_new = not os.path.lexists(path)
     if is_new:
         _write_new(path, _rendered(roots, embedding, database))
     with Mind(place, database) as mind:
-        if embedding and mind.config.embedding.model != embedding:
-            raise ConfigError(
-                f"{path}: embedding.model", f'is there already; set it to "{embedding}"'
-            )
         for root in roots:
             mind.add_root(root)
         return MadeHome(place, path, mind.db.url, is_new)
+
+
+def _check(place: str, database: str | None, roots: Sequence[str], embedding: str | None) -> None:
+    """Refuse what cannot be, before anything is written."""
+    path = config_path(place)
+    config = load_config(path)
+    is_set = os.path.lexists(path)
+    if is_set and embedding and config.embedding.model != embedding:
+        raise ConfigError(
+            f"{path}: embedding.model",
+            f'is "{config.embedding.model}" already; write "{embedding}" there to change it',
+        )
+    open_embedder(embedding or config.embedding.model)
+    url = database_url(place, config, database)
+    refuse_unusable(shown(url), inspect_database(url))
+    for root in roots:
+        check_root(absolute(root), place)
 
 
 def _make_folder(place: str) -> None:
@@ -86,12 +104,14 @@ def _rendered(roots: Sequence[str], embedding: str | None, database: str | None)
     document = tomlkit.parse(_TEMPLATE)
     library = document["library"]
     chosen = document["embedding"]
-    for root in roots:
-        library["roots"].append(absolute(root))  # pyright: ignore[reportIndexIssue, reportAttributeAccessIssue]
+    for root in dict.fromkeys(map(absolute, roots)):
+        library["roots"].append(root)  # pyright: ignore[reportIndexIssue, reportAttributeAccessIssue]
     if embedding:
         chosen["model"] = embedding  # pyright: ignore[reportIndexIssue]
     if database:
-        document["database"] = tomlkit.item({"url": database})
+        # A path is meant from here, and must mean the same from anywhere.
+        url = database if "://" in database else os.path.abspath(os.path.expanduser(database))
+        document["database"] = tomlkit.item({"url": url})
     return tomlkit.dumps(document)
 
 

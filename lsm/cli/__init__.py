@@ -5,24 +5,64 @@ from __future__ import annotations
 import io
 import os
 import sys
-from dataclasses import dataclass
+from importlib import import_module
 from typing import IO, TYPE_CHECKING, Any
 
 import click
 
 import lsm
+from lsm.cli.nearest import NearestGroup
 from lsm.errors import LsmError
 
 if TYPE_CHECKING:
     from lsm.app import Mind
 
 
-@dataclass(frozen=True)
+# Where each command is and what it is for. Here, so that `lsm --help` imports none of them; a
+# test holds the words against the commands' own.
+COMMANDS: dict[str, tuple[str, str, str]] = {
+    "agent": ("schedule", "agent", "Agents: what they do, running one, and the report it left."),
+    "ask": (
+        "library",
+        "ask",
+        "Answer QUESTION from the documents, every statement quoted and cited.",
+    ),
+    "cache": (
+        "remote",
+        "cache",
+        "Answers of remote sources: kept, served while fresh, cleared away.",
+    ),
+    "doctor": (
+        "library",
+        "doctor",
+        "Look everything over, and say what to do about what is wrong.",
+    ),
+    "ingest": ("library", "ingest", "Read what is new or changed, and take out what is gone."),
+    "init": (
+        "library",
+        "init",
+        "Make a home: its lsm.toml, never overwriting one, and its database.",
+    ),
+    "memory": (
+        "memory",
+        "memory",
+        "What agents and people remember.",
+    ),
+    "remote": ("remote", "remote", "Sources elsewhere. None is asked before lsm.toml enables it."),
+    "schedule": ("schedule", "schedule", "When agents run."),
+    "search": ("library", "search", "Find passages by their words and by their meaning."),
+    "show": ("library", "show", "Print a document, or a chunk by its number, as stored."),
+    "status": ("library", "status", "Everything in a few numbers."),
+    "try": ("library", "try_", "A tour on a bundled sample library, in a temporary home."),
+}
+
+
 class Settings:
     """The options before the command."""
 
-    home: str | None
-    database: str | None
+    def __init__(self, home: str | None, database: str | None) -> None:
+        self.home = home
+        self.database = database
 
     def open(self) -> Mind:
         """The mind they name."""
@@ -31,8 +71,29 @@ class Settings:
         return Mind(self.home, self.database)
 
 
-class Cli(click.Group):
+class Cli(NearestGroup):
     """Every LsmError becomes one line on stderr and its own exit status."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's
+        return sorted(COMMANDS)
+
+    def get_command(
+        self,
+        ctx: click.Context,  # noqa: ARG002 - click's
+        cmd_name: str,
+    ) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module, name, _ = COMMANDS[cmd_name]
+        return getattr(import_module(f"lsm.cli.{module}"), name)
+
+    def format_commands(
+        self,
+        ctx: click.Context,  # noqa: ARG002 - click's
+        formatter: click.HelpFormatter,
+    ) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, _, text) in COMMANDS.items()])
 
     def invoke(self, ctx: click.Context) -> object:
         try:
@@ -65,14 +126,6 @@ class Cli(click.Group):
         except click.UsageError as error:
             raise _in_one_line(error) from error
 
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        try:
-            return super().resolve_command(ctx, args)
-        except click.UsageError as error:
-            raise _with_nearest(error, args[0], self.list_commands(ctx)) from error
-
 
 @click.group(
     cls=Cli,
@@ -94,13 +147,6 @@ def cli(ctx: click.Context, home: str | None, database: str | None) -> None:
 
 def main() -> None:
     """The installed command."""
-    from lsm.cli import library
-    from lsm.cli.memory import memory
-    from lsm.cli.schedule import agent, schedule
-
-    library.register(cli)
-    for group in (memory, agent, schedule):
-        cli.add_command(group)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             # A name that the terminal cannot show must not end a search.
@@ -135,13 +181,3 @@ def _in_one_line(error: click.UsageError) -> click.ClickException:
         return _WrongUsage(f"write {error.option_name} before the command: lsm ... {rest}")
     message = " ".join(error.format_message().split()).removesuffix(".")
     return _WrongUsage(f"{message}{'' if message.endswith('?') else ';'} see {place} --help")
-
-
-def _with_nearest(error: click.UsageError, typed: str, names: list[str]) -> click.UsageError:
-    from difflib import get_close_matches
-
-    near = get_close_matches(typed, names, n=1)
-    hint = f" did you mean '{near[0]}'?" if near else ""
-    return click.UsageError(
-        f"{error.message.removesuffix('.')};{hint}" if hint else error.message, error.ctx
-    )

@@ -20,12 +20,6 @@ if TYPE_CHECKING:
     from lsm.ingest.report import IngestReport, Progress
 
 
-def register(group: click.Group) -> None:
-    """Add the commands of this module to *group*."""
-    for command in (init, ingest, search, ask, show, status, doctor, try_):
-        group.add_command(command)
-
-
 @click.command()
 @click.option("--root", "roots", multiple=True, metavar="PATH", help="A folder to read; repeat.")
 @click.option("--embedding", metavar="NAME", help="Model: wordllama, ollama:MODEL, ... .")

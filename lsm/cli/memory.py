@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lsm.cli import output
+from lsm.cli.nearest import NearestGroup
 from lsm.cli.options import as_json, parse_duration, parse_instant
 from lsm.errors import InvalidError, NotFoundError
 
@@ -21,7 +22,7 @@ in_scope = click.option("--scope", metavar="S", help="A path such as agents/rese
 with_reason = click.option("--reason", default="", metavar="R", help="Why; kept in the history.")
 
 
-@click.group()
+@click.group(cls=NearestGroup)
 def memory() -> None:
     """What agents and people remember: added, reviewed, recalled, forgotten.
 

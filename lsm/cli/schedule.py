@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lsm.cli import output
+from lsm.cli.nearest import NearestGroup
 from lsm.cli.options import as_json
 from lsm.errors import InvalidError
 
@@ -23,7 +24,7 @@ with_params = click.option("--param", "params", multiple=True, metavar="K=V", he
 SCHEDULE_ID = click.argument("schedule_id", metavar="ID")
 
 
-@click.group()
+@click.group(cls=NearestGroup)
 def agent() -> None:
     """Agents: what they do, running one, and the report it left."""
 
@@ -77,7 +78,7 @@ def agent_show(settings: Settings, run_id: str, as_json: bool) -> None:
     _print_run(row, as_json=as_json)
 
 
-@click.group()
+@click.group(cls=NearestGroup)
 def schedule() -> None:
     """When agents run. `lsm schedule start` is the scheduler; any number may run at once."""
 

@@ -155,9 +155,23 @@ class Searcher:
         """
         if as_of is None or as_of == "":
             return NOW
-        if isinstance(as_of, int) or as_of.strip().isdecimal():
-            return int(as_of)
+        if isinstance(as_of, int):
+            return self._known(as_of)
+        text = as_of.strip()
+        if text.isascii() and text.isdecimal():
+            # So many digits that Python refuses to count them are no version either.
+            return self._known(int(text[:20]))
         return self._documents.version_at(end(as_of, "as-of", self._clock))
+
+    def _known(self, version: int) -> int:
+        newest = self._documents.version_at("9999")  # of all years
+        if not 0 <= version <= newest:
+            raise InvalidError(
+                "as-of",
+                f"there is no version {version}, the newest is {newest}; "
+                "a date is written 2026-03-01",
+            )
+        return version
 
     def _embed(self, text: str) -> tuple[Vector, int] | None:
         """The query's vector and its space; None while nothing has been embedded in it."""
@@ -195,7 +209,7 @@ class Searcher:
         if not found:
             return query
         moved = query + _FEEDBACK * sum(found[1:], found[0]) / len(found)
-        return checked(moved, len(query))
+        return checked(moved.astype(query.dtype), len(query))
 
     def _collected(self, fused: dict[int, float], legs: _Legs, k: int, where: Where) -> list[Hit]:
         """The best of *fused*, those that say the same as a better one folded into it."""

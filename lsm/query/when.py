@@ -12,7 +12,7 @@ from lsm.errors import InvalidError
 if TYPE_CHECKING:
     from lsm.clock import Clock
 
-_AGO = re.compile(r"(\d{1,5})\s*(h|d|w|mo|y)")
+_AGO = re.compile(r"([0-9]{1,5})\s*(h|d|w|mo|y)")
 _UNITS = {
     "h": timedelta(hours=1),
     "d": timedelta(days=1),

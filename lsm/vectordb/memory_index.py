@@ -60,12 +60,19 @@ class MemoryIndex(Protocol):
         """
         ...
 
-    def forget(self) -> None:
-        """Let no process keep a vector in memory that is no longer in the database."""
+    def forget(self, texts: Sequence[str]) -> None:
+        """See that nothing of memories just deleted stays behind, in the caller's transaction.
+
+        Args:
+            texts: what they said. No index keeps a word of it, no process their vectors.
+        """
         ...
 
     def traces(self, number: int) -> list[bytes]:
-        """Bytes by which a memory's vector is recognised in the database's file, if it has one."""
+        """Bytes by which a memory's vector is recognised in the database's file.
+
+        None if it has no vector, or shares it with another memory.
+        """
         ...
 
     def without_vector(self, model: str, limit: int) -> list[int]:

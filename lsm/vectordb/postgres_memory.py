@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _K1, _B = 1.2, 0.75  # FTS5's, so that both engines rank alike
 
-# The one place that says what may be found. SCOPED adds a range of the index on scopes.
+# The one place that says what may be found. _BELOW adds a range of the index on scopes.
 _ALLOWED = """
   FROM lsm_active_memories m
  WHERE (m.expires_at IS NULL OR m.expires_at > :now)
@@ -130,7 +130,7 @@ class PostgresMemoryIndex:
             ),
         )
 
-    def forget(self) -> None:
+    def forget(self, texts: Sequence[str]) -> None:  # noqa: ARG002 - vacuuming sees to words
         # Nothing is kept here; the counter is for whoever reads a copy of this database.
         self._db.run(REWRITTEN)
 

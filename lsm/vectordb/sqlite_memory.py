@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -21,9 +23,11 @@ if TYPE_CHECKING:
     from lsm.vectordb.base import TextQuery, Vector
     from lsm.vectordb.memory_index import MemoryWhere
 
+_WORD = re.compile(r"\w+")
+
 FEW = 5000  # so many vectors are read from the file faster than a resident table is checked
 
-# The one place that says what may be found. SCOPED adds a range of the index on scopes.
+# The one place that says what may be found. _BELOW adds a range of the index on scopes.
 _ALLOWED = """
   FROM lsm_active_memories m
  WHERE (m.expires_at IS NULL OR m.expires_at > :now)
@@ -72,7 +76,15 @@ SELECT rowid, -rank FROM memories_fts
 _VECTORS = """
 SELECT number, embedding FROM vec_memories WHERE model = :model AND number IN :numbers[]
 """
-_VECTOR = "SELECT embedding FROM vec_memories WHERE number = :number"
+_VECTOR = """
+SELECT v.embedding FROM vec_memories v
+ WHERE v.number = :number
+   AND NOT EXISTS (SELECT 1 FROM vec_memories o
+                    WHERE o.embedding = v.embedding AND o.number <> v.number)
+"""
+# Beginnings of words, by which FTS5 finds the page of a word: they outlive the words themselves.
+_SIGNPOSTS = "SELECT DISTINCT substr(CAST(term AS TEXT), 2) FROM memories_fts_idx"
+_REBUILD = "INSERT INTO memories_fts (memories_fts) VALUES ('rebuild')"
 _TAKE = """
 UPDATE lsm_counters SET next_value = next_value + :count
  WHERE name = 'memory_vector' RETURNING next_value
@@ -122,9 +134,12 @@ class SqliteMemoryIndex:
             ),
         )
 
-    def forget(self) -> None:
+    def forget(self, texts: Sequence[str]) -> None:
         self._db.run(REWRITTEN)
         self._resident.clear()
+        words = {word for text in texts for word in _WORD.findall(_plain(text))}
+        if any(self._betrays(row[0], words) for row in self._db.tuples(_SIGNPOSTS)):
+            self._db.run(_REBUILD)
 
     def traces(self, number: int) -> list[bytes]:
         return [row[0] for row in self._db.tuples(_VECTOR, number=number)]
@@ -196,6 +211,14 @@ class SqliteMemoryIndex:
             **more,
         )
 
+    def _betrays(self, signpost: str, words: set[str]) -> bool:
+        """Whether *signpost* begins one of *words* and no word that is still there."""
+        # Its last letter may be the stemmer's.
+        start = signpost[:-1] or signpost
+        if not signpost or not any(word.startswith(start) for word in words):
+            return False
+        return not self._db.tuples(_COUNT, match=_quoted(signpost) + "*", limit=1)[0][0]
+
     def _telling(self, words: Sequence[str]) -> list[str]:
         """*words* without those that thousands of memories have, where rarer ones are asked for."""
         counts = {
@@ -240,6 +263,12 @@ def _best(numbers: NDArray[np.int64], scores: NDArray[np.float32], k: int) -> li
         numbers, scores = numbers[among], scores[among]
     order = np.lexsort((numbers, -scores))[:k]
     return [Found(int(numbers[i]), float(scores[i])) for i in order]
+
+
+def _plain(text: str) -> str:
+    """*text* in small letters without accents, as the index spells it."""
+    apart = unicodedata.normalize("NFD", text)
+    return "".join(c for c in apart if not unicodedata.combining(c)).casefold()
 
 
 def _rank(found: Found) -> tuple[float, int]:

@@ -9,6 +9,7 @@ from msgspec import Meta
 
 from lsm.config.models.agents import AgentsConfig
 from lsm.config.models.library import EmbeddingConfig, LibraryConfig
+from lsm.config.models.remote import RemoteConfig
 
 __all__ = ["AgentsConfig", "Config", "DatabaseConfig", "EmbeddingConfig", "LibraryConfig"]
 
@@ -27,3 +28,4 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     embedding: EmbeddingConfig = EmbeddingConfig()
     database: DatabaseConfig = DatabaseConfig()
     agents: AgentsConfig = AgentsConfig()
+    remote: RemoteConfig = RemoteConfig()

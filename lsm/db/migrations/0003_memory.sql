@@ -38,7 +38,9 @@ CREATE INDEX lsm_agent_memories_scope ON lsm_agent_memories (scope, number)
  WHERE status = 'active';
 CREATE INDEX lsm_agent_memories_key ON lsm_agent_memories (memory_key, scope)
  WHERE status = 'active' AND memory_key IS NOT NULL;
-CREATE INDEX lsm_agent_memories_status ON lsm_agent_memories (status, number);
+-- Active ones are left out: nearly all rows are, and a scope narrows them down better.
+CREATE INDEX lsm_agent_memories_hidden ON lsm_agent_memories (status, number)
+ WHERE status <> 'active';
 CREATE INDEX lsm_agent_memories_expiry ON lsm_agent_memories (expires_at)
  WHERE expires_at IS NOT NULL;
 CREATE INDEX lsm_agent_memories_run ON lsm_agent_memories (source_run_id)

@@ -10,10 +10,10 @@ CREATE TABLE vec_memories (
 );
 CREATE INDEX vec_memories_changed ON vec_memories (model, changed);
 
--- The index keeps no text of its own: it reads the active rows of lsm_agent_memories.
+-- The index keeps no text of its own: it reads what is active, and can be rebuilt from it.
 CREATE VIRTUAL TABLE memories_fts USING fts5 (
     text, memory_key, tags_json,
-    content = 'lsm_agent_memories', content_rowid = 'number',
+    content = 'lsm_active_memories', content_rowid = 'number',
     tokenize = 'porter unicode61 remove_diacritics 2'
 );
 INSERT INTO memories_fts (memories_fts, rank) VALUES ('secure-delete', 1);
