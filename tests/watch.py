@@ -20,7 +20,9 @@ def install() -> None:
 def _watch(event: str, arguments: tuple[object, ...]) -> None:
     if event != "open" or not isinstance(arguments[0], (str, bytes)):
         return
-    name = arguments[0].decode(errors="replace") if isinstance(arguments[0], bytes) else arguments[0]
+    name = (
+        arguments[0].decode(errors="replace") if isinstance(arguments[0], bytes) else arguments[0]
+    )
     if not name.rsplit("/", 1)[-1].startswith("lsm.db"):
         return
     frame = sys._getframe(1)
