@@ -86,9 +86,12 @@ def test_a_dry_run_leaves_nothing_behind(place: Place) -> None:
 
 def test_what_is_due_is_done_once_and_the_report_is_kept(place: Place) -> None:
     place.lsm("ingest", "notes")
-    soon = (datetime.now(UTC) + timedelta(seconds=1)).isoformat(timespec="seconds")
-    schedule = place.lsm("schedule", "add", "digest", "--at", soon, "--json").json["schedule_id"]
-    time.sleep(1.5)
+    # Far enough ahead that a busy machine has added it by then.
+    soon = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=6)
+    added = place.lsm("schedule", "add", "digest", "--at", soon.isoformat(), "--json")
+    schedule = added.json["schedule_id"]
+    while datetime.now(UTC) <= soon:
+        time.sleep(0.1)
 
     first = place.lsm("schedule", "start", "--once")
     second = place.lsm("schedule", "start", "--once")
