@@ -3,46 +3,49 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
-import msgspec
 from msgspec import to_builtins
 
 from lsm.clock import utc_now
-from lsm.config import CONFIG_NAME, DATABASE_NAME, config_path, home_path, load_config
+from lsm.config import config_path, home_path, load_config
 from lsm.db import open_database
-from lsm.errors import AccessError, InvalidError, NotFoundError
-from lsm.paths import absolute, shown, to_os
+from lsm.errors import AccessError, InvalidError
+from lsm.paths import absolute, shown
+from lsm.wiring import (
+    check_root,
+    database_url,
+    identity,
+    own_files,
+    pipeline_settings,
+    readable,
+    search_options,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from lsm.agents.events import Event
+    from lsm.agency import Agency
     from lsm.agents.memory import MemoryStore
-    from lsm.agents.reconcile import Reconciled
     from lsm.agents.scheduler import AgentScheduler
-    from lsm.agents.tools import AgentTools
     from lsm.clock import Clock
     from lsm.config import Config
     from lsm.db import Database
     from lsm.embedding.base import Embedder
     from lsm.ingest.overview import LibraryOverview
-    from lsm.ingest.pipeline import IngestOptions, PipelineSettings
+    from lsm.ingest.pipeline import IngestOptions
     from lsm.ingest.report import IngestReport, Progress
     from lsm.ingest.walk import Start
     from lsm.query.ask import Answer
-    from lsm.query.search import Hit, Searcher, SearchOptions
+    from lsm.query.search import Hit, Searcher
     from lsm.query.show import Shown
-    from lsm.remote.providers.page import ReadablePage
     from lsm.remote.sources import RemoteSources
     from lsm.remote.storage import RemoteCache
     from lsm.vectordb.base import ChunkIndex
 
 
-def _silent(_: Progress) -> None:
-    return
+def _silent(_: Progress) -> None: ...
 
 
 def _never() -> bool:
@@ -73,7 +76,7 @@ class Mind:
         self.home = home_path(home)
         self.config: Config = load_config(config_path(self.home))
         self.database_url = database_url(self.home, self.config, database)
-        self._clock = clock
+        self.clock = clock
         self.db: Database = open_database(self.database_url, clock)
 
     @cached_property
@@ -107,28 +110,28 @@ class Mind:
     def _searcher(self) -> Searcher:
         from lsm.query.search import Searcher
 
-        return Searcher(self.db, self._index, lambda: self.embedder, self._clock)
+        return Searcher(self.db, self._index, lambda: self.embedder, self.clock)
 
     @cached_property
     def memories(self) -> MemoryStore:
         """What agents and people remember."""
         from lsm.agents.memory import MemoryStore
 
-        return MemoryStore(self.db, self._clock, self.embedder, self.config.agents.memory)
+        return MemoryStore(self.db, self.clock, self.embedder, self.config.agents.memory)
 
     @cached_property
     def remote(self) -> RemoteSources:
         """Sources elsewhere; none is asked before the configuration enables it."""
         from lsm.remote.sources import RemoteSources
 
-        return RemoteSources(self.config.remote, self.db, _readable, clock=self._clock)
+        return RemoteSources(self.config.remote, self.db, readable, clock=self.clock)
 
     @cached_property
     def cache(self) -> RemoteCache:
         """What remote sources answered."""
         from lsm.remote.storage import RemoteCache
 
-        return RemoteCache(self.db, self._clock, self.config.remote.cache_mb << 20)
+        return RemoteCache(self.db, self.clock, self.config.remote.cache_mb << 20)
 
     def export_memories(self, path: str, scope: str | None = None) -> int:
         """Write memories with their history to a new file at *path*; how many.
@@ -144,85 +147,16 @@ class Mind:
             raise AccessError(f"{path}: {error.strerror}") from error
 
     @cached_property
+    def agency(self) -> Agency:
+        """Agents, and when they run."""
+        from lsm.agency import Agency
+
+        return Agency(self)
+
+    @property
     def scheduler(self) -> AgentScheduler:
         """When agents run, and what became of each run."""
-        return self.watching_scheduler(None)
-
-    def watching_scheduler(self, on_event: Callable[[Event], None] | None) -> AgentScheduler:
-        """The scheduler, telling *on_event* what happens."""
-        from lsm.agents.builtin import built_in_agent
-        from lsm.agents.loop import Terms
-        from lsm.agents.scheduler import AgentScheduler
-
-        return AgentScheduler(
-            self.db,
-            lambda name: built_in_agent(name, self._agent_tools()),
-            terms=Terms(clock=self._clock),
-            on_event=on_event,
-        )
-
-    def follow_configured_schedules(self) -> Reconciled:
-        """Make the schedules that came from the configuration the ones it names now.
-
-        Raises:
-            InvalidError, CronError: an entry cannot be a schedule.
-            NotFoundError: there is no such agent.
-        """
-        from lsm.agents.schedules import from_settings
-
-        for entry in self.config.agents.schedules:
-            self.check_agent(entry.agent)
-        schedules = [from_settings(**to_builtins(e)) for e in self.config.agents.schedules]
-        return self.scheduler.reconcile(CONFIG_NAME, schedules)
-
-    def check_agent(self, name: str) -> None:
-        """Raises NotFoundError if there is no agent called *name*."""
-        from lsm.agents.builtin import built_in_agent
-
-        built_in_agent(name, self._agent_tools())
-
-    def written_by_run(self, run_id: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-        """Memories and candidates that a run left, as rows of the JSON contract."""
-        from lsm.agents.memory import as_row
-
-        rows = [as_row(memory) for memory in self.memories.of_run(run_id)]
-        waiting = ("pending", "rejected")
-        return (
-            [row for row in rows if row["status"] not in waiting],
-            [row for row in rows if row["status"] in waiting],
-        )
-
-    def _agent_tools(self) -> AgentTools:
-        from lsm.agents.memory import MemoryStore
-        from lsm.agents.tools import AgentTools, DocumentNews, IngestResult
-        from lsm.vectordb.documents import DocumentReader
-
-        def ingest(should_stop: Callable[[], bool]) -> IngestResult:
-            report = self.ingest(should_stop=should_stop)
-            errors = [f"{error.path}: {error.reason}" for error in report.errors]
-            counts = to_builtins(report.files)
-            return IngestResult(report.version, counts, errors, report.unconfirmed)
-
-        def news_since(version: int) -> tuple[int, list[DocumentNews]]:
-            with self.db.snapshot():
-                changed = DocumentReader(self.db).changed_since(version)
-                return self.overview().version, [DocumentNews(*each) for each in changed]
-
-        return AgentTools(
-            ingest=ingest,
-            news_since=news_since,
-            last_result=self._last_result,
-            memories=MemoryStore(self.db, self._clock, None, self.config.agents.memory),
-            clock=self._clock,
-        )
-
-    def _last_result(self, schedule_id: str) -> dict[str, Any]:
-        try:
-            runs = self.scheduler.history(schedule_id)
-        except NotFoundError:
-            return {}  # run by hand for the first time
-        results = [run.result_json for run in runs if run.state == "succeeded"]
-        return msgspec.json.decode(results[0]) if results and results[0] else {}
+        return self.agency.scheduler
 
     def ingest(
         self,
@@ -256,16 +190,22 @@ class Mind:
             on_changed=self._on_changed,
             on_progress=on_progress,
             should_stop=should_stop,
-            clock=self._clock,
+            clock=self.clock,
         )
-        pipeline = Pipeline(self.db, self._index, self.embedder, self._pipeline_settings(), hooks)
+        pipeline = Pipeline(
+            self.db,
+            self._index,
+            self.embedder,
+            pipeline_settings(self.config.library, self.home, self.db),
+            hooks,
+        )
         report = pipeline.run(starts, options)
         if not options.dry_run and not report.interrupted:
             dropped = [start.path for start in starts if start.dropped]
             if dropped and not report.unconfirmed:
                 drop_roots(self.db, dropped)
             if report.version is not None:
-                note_scanned(self.db, [start.path for start in starts], self._clock)
+                note_scanned(self.db, [start.path for start in starts], self.clock)
         return report
 
     def search(self, query: str, k: int = 10, **choices: Any) -> list[Hit]:
@@ -280,7 +220,7 @@ class Mind:
         Raises:
             InvalidError: a choice that cannot be.
         """
-        return self._searcher.search(query, k, _search_options(choices))
+        return self._searcher.search(query, k, search_options(choices))
 
     def ask(self, question: str, k: int = 5, **choices: Any) -> Answer:
         """The answer to *question*, each statement quoted and cited.
@@ -293,7 +233,7 @@ class Mind:
         from lsm.query.ask import Answerer
 
         answerer = Answerer(self._searcher, lambda: self.embedder)
-        return answerer.ask(question, k, _search_options(choices))
+        return answerer.ask(question, k, search_options(choices))
 
     def show(self, chunk_or_path: str, as_of: str | int | None = None) -> Shown:
         """A document, by path, or a chunk, by id, as stored.
@@ -385,7 +325,7 @@ class Mind:
         known = outermost(place, roots, self._configured()) is not None
         self._check_root(place, is_known=known)
         if not known:
-            add_root(self.db, place, self._clock)
+            add_root(self.db, place, self.clock)
 
     def watch(
         self, *paths: str, should_stop: Callable[[], bool] = _never
@@ -412,7 +352,7 @@ class Mind:
 
         configured = self._configured()
         if writing:
-            follow_config(self.db, configured, self._clock)
+            follow_config(self.db, configured, self.clock)
         roots = load_roots(self.db)
         if not paths:
             dropped = left_by_config(configured, roots)
@@ -424,7 +364,7 @@ class Mind:
             known = outermost(path, roots, configured) is not None
             self._check_root(path, is_known=known)
             if writing and not known:
-                add_root(self.db, path, self._clock)
+                add_root(self.db, path, self.clock)
         return starts_at(wanted, load_roots(self.db))
 
     def _schedules_overview(self) -> dict[str, int]:
@@ -443,106 +383,18 @@ class Mind:
         """Inside the transaction that changes documents: what rests on them is told."""
         from lsm.agents.memory import SourceWatch
 
-        SourceWatch(self.db, self._clock).chunks_changed(document_ids, version)
+        SourceWatch(self.db, self.clock).chunks_changed(document_ids, version)
 
     def _configured(self) -> list[str]:
         return list(dict.fromkeys(absolute(root) for root in self.config.library.roots))
 
     def _check_root(self, path: str, *, is_known: bool) -> None:
+        if identity(path) in own_files(self.home, self.db):
+            raise InvalidError(shown(path), "this belongs to lsm itself; name your documents")
         if not is_known:
             check_root(path, self.home)
-        if _identity(path) in _own_files(self.home, self.db):
-            raise InvalidError(shown(path), "this belongs to lsm itself; name your documents")
-
-    def _pipeline_settings(self) -> PipelineSettings:
-        from lsm.ingest.chunking import ChunkOptions
-        from lsm.ingest.messages import Limits
-        from lsm.ingest.pipeline import PipelineSettings
-        from lsm.ingest.selection import Selection
-
-        library = self.config.library
-        return PipelineSettings(
-            selection=Selection(
-                exclude=library.exclude, hidden=library.hidden, home=absolute(self.home)
-            ),
-            chunking=ChunkOptions(library.chunk_target, library.chunk_maximum),
-            limits=Limits(
-                wall_seconds=library.seconds_per_file,
-                text_bytes=library.max_text_mb << 20,
-                document_bytes=library.max_document_mb << 20,
-                memory_bytes=library.memory_per_child_mb << 20,
-            ),
-            workers=library.workers or min(os.cpu_count() or 1, 8),
-            own_files=_own_files(self.home, self.db),
-        )
-
-
-def database_url(home: str, config: Config, given: str | None = None) -> str:
-    """Where the database is: *given*, else as configured, else in *home*."""
-    if given or "://" in config.database.url:
-        return given or config.database.url
-    # A path in the configuration means the same wherever one stands: it begins at the home.
-    place = os.path.expanduser(config.database.url or DATABASE_NAME)
-    return os.path.join(home, place)
-
-
-def check_root(path: str, home: str) -> None:
-    """Refuse *path*, absolute text, where it cannot be read as documents.
-
-    Raises:
-        InvalidError: it is not there, or is the home of lsm.
-    """
-    place = to_os(path)
-    if not os.path.exists(place):
-        raise InvalidError(shown(path), "there is no such file or folder")
-    if os.path.realpath(place) == os.path.realpath(home):
-        raise InvalidError(
-            shown(path), "this is the home of lsm itself; name a folder of documents"
-        )
 
 
 def open_mind(home: str | None = None, database: str | None = None) -> Mind:
     """`Mind` under the name that `lsm.open` gives it."""
     return Mind(os.path.expanduser(home) if home else None, database)
-
-
-def _readable(data: bytes, charset: str) -> ReadablePage:
-    """What a person reads on a web page. Raises ValueError for what cannot be read."""
-    from lsm.ingest.document import ParseError
-    from lsm.ingest.parsers import html
-    from lsm.remote.providers.page import ReadablePage
-
-    try:
-        document = html.parse(data, "page.html", charset=charset)
-    except ParseError as error:
-        raise ValueError(error.reason) from error
-    text = "".join(section.text for section in document.sections)
-    return ReadablePage(document.title or "", text, document.metadata)
-
-
-def _search_options(choices: dict[str, Any]) -> SearchOptions:
-    from lsm.query.search import SearchOptions
-
-    for name in ("ext", "tag"):
-        if isinstance(choices.get(name), str):
-            choices[name] = (choices[name],)
-    try:
-        return SearchOptions(**choices)
-    except TypeError as error:
-        raise InvalidError("search", str(error).split(") ", 1)[-1]) from error
-
-
-def _own_files(home: str, db: Database) -> frozenset[tuple[int, int]]:
-    """Our own files: never documents, wherever a link to them stands."""
-    found: set[tuple[int, int]] = set()
-    for place in (os.path.join(home, CONFIG_NAME), *db.files()):
-        if (identity := _identity(place)) is not None:
-            found.add(identity)
-    return frozenset(found)
-
-
-def _identity(path: str) -> tuple[int, int] | None:
-    with suppress(OSError):
-        status = os.stat(to_os(path))
-        return status.st_dev, status.st_ino
-    return None

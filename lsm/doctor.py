@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from lsm.app import Mind, database_url
+from lsm.app import Mind
 from lsm.config import config_path, home_path, load_config
 from lsm.db import State, inspect_database
 from lsm.db.state import refuse_unusable
 from lsm.errors import DamagedError, LsmError
 from lsm.paths import shown, to_os
+from lsm.wiring import database_url
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

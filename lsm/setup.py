@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lsm.app import Mind, check_root, database_url
+from lsm.app import Mind
 from lsm.config import config_path, home_path, load_config
 from lsm.db import inspect_database
 from lsm.db.sqlite_file import make_private_folder
@@ -14,6 +14,7 @@ from lsm.db.state import refuse_unusable
 from lsm.embedding import open_embedder
 from lsm.errors import AccessError, ConfigError
 from lsm.paths import absolute, shown, to_os
+from lsm.wiring import check_root, database_url
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

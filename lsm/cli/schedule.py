@@ -108,7 +108,7 @@ def add(
     from lsm.agents.schedules import Schedule, duration, trigger_from
 
     with settings.open() as mind:
-        mind.check_agent(name)
+        mind.agency.check_agent(name)
         trigger = trigger_from(
             given["every_text"], given["cron_text"], given["at_text"], given["tz"]
         )
@@ -264,8 +264,10 @@ def start(settings: Settings, once: bool) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, ask_to_stop)
     with settings.open() as mind:
-        mind.follow_configured_schedules()
-        scheduler = mind.watching_scheduler(lambda event: click.echo(output.clean(event.text)))
+        mind.agency.follow_config()
+        scheduler = mind.agency.scheduler_telling(
+            lambda event: click.echo(output.clean(event.text))
+        )
         if once:
             scheduler.run_due()
         else:
@@ -356,7 +358,7 @@ def _policy(overlap: str, catch_up: str | None, timeout_s: int) -> Any:
 
 def _run_row(mind: Mind, found: RunRow) -> dict[str, Any]:
     """A run with the fields of the JSON contract."""
-    memories, candidates = mind.written_by_run(found.run_id)
+    memories, candidates = mind.agency.written_by_run(found.run_id)
     return vars(found) | {"memories": memories, "candidates": candidates}
 
 

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from lsm.app import Mind, database_url
+from lsm.app import Mind
 from lsm.config import Config, config_path, home_path, load_config
 from lsm.config.models import DatabaseConfig
 from lsm.errors import ConfigError
+from lsm.wiring import database_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,13 +12,14 @@ import pytest
 PACKAGE = Path(__file__).parents[2] / "lsm"
 DRIVERS = {"apsw", "sqlite3", "psycopg", "psycopg_pool", "pysqlite3", "asyncpg", "sqlalchemy"}
 SERVICES = {"agents", "ingest", "query", "remote", "migration"}
-FACES = {"cli", "mcp", "web", "tour"}
-WIRING = {"app", "doctor", "setup"}  # put services together for the faces
-GROUND = {"clock", "errors", "paths"}
+FACES = {"adapters", "cli", "mcp", "web", "tour"}
+WIRING = {"agency", "app", "doctor", "setup", "wiring"}  # put services together for the faces
+GROUND = {"clock", "errors", "paths", "processes"}
 # What each room may import from the package; itself always.
 ALLOWED = {
     "clock": set[str](),
     "errors": set[str](),
+    "processes": {"clock", "errors"},
     "config": GROUND,
     "embedding": GROUND | {"config"},
     "db": GROUND | {"config", "embedding"},
