@@ -12,12 +12,9 @@ from lsm.clock import utc_now
 from lsm.config import config_path, home_path, load_config
 from lsm.db import open_database
 from lsm.errors import AccessError, InvalidError
-from lsm.paths import absolute, shown
+from lsm.paths import absolute
 from lsm.wiring import (
-    check_root,
     database_url,
-    identity,
-    own_files,
     pipeline_settings,
     readable,
     search_options,
@@ -36,7 +33,7 @@ if TYPE_CHECKING:
     from lsm.ingest.overview import LibraryOverview
     from lsm.ingest.pipeline import IngestOptions
     from lsm.ingest.report import IngestReport, Progress
-    from lsm.ingest.walk import Start
+    from lsm.places import Places
     from lsm.query.ask import Answer
     from lsm.query.search import Hit, Searcher
     from lsm.query.show import Shown
@@ -182,10 +179,10 @@ class Mind:
             EmbeddingError, StorageError: as `Pipeline.run`.
         """
         from lsm.ingest.pipeline import Hooks, IngestOptions, Pipeline
-        from lsm.ingest.roots import drop_roots, note_scanned
+        from lsm.ingest.roots import note_scanned
 
         options = options or IngestOptions(**choices)
-        starts = self._starts(paths, writing=not options.dry_run)
+        starts = self.places.starts(paths, writing=not options.dry_run)
         hooks = Hooks(
             on_changed=self._on_changed,
             on_progress=on_progress,
@@ -201,9 +198,7 @@ class Mind:
         )
         report = pipeline.run(starts, options)
         if not options.dry_run and not report.interrupted:
-            dropped = [start.path for start in starts if start.dropped]
-            if dropped and not report.unconfirmed:
-                drop_roots(self.db, dropped)
+            self.places.settle(starts, report, options)
             if report.version is not None:
                 note_scanned(self.db, [start.path for start in starts], self.clock)
         return report
@@ -308,9 +303,16 @@ class Mind:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    @cached_property
+    def places(self) -> Places:
+        """The folders and files that ``lsm ingest`` reads."""
+        from lsm.places import Places
+
+        return Places(self.db, self.home, self.config.library, self.clock)
+
     def roots(self) -> list[str]:
         """What ``lsm ingest`` reads, as absolute paths."""
-        return [start.path for start in self._starts((), writing=False) if not start.dropped]
+        return self.places.roots()
 
     def add_root(self, path: str) -> None:
         """Read *path* from now on, at every ingest.
@@ -318,14 +320,7 @@ class Mind:
         Raises:
             InvalidError: it is not there, or is the home itself.
         """
-        from lsm.ingest.roots import add_root, load_roots, outermost
-
-        place = absolute(path)
-        roots = load_roots(self.db)
-        known = outermost(place, roots, self._configured()) is not None
-        self._check_root(place, is_known=known)
-        if not known:
-            add_root(self.db, place, self.clock)
+        self.places.add(path)
 
     def watch(
         self, *paths: str, should_stop: Callable[[], bool] = _never
@@ -338,34 +333,6 @@ class Mind:
             raise InvalidError("watch", "no folder is known yet; name one: lsm ingest ~/notes")
         for changed in changes(places, should_stop):
             yield self.ingest(*changed, should_stop=should_stop)
-
-    def _starts(self, paths: Sequence[str], *, writing: bool) -> list[Start]:
-        from lsm.ingest.roots import (
-            add_root,
-            follow_config,
-            left_by_config,
-            load_roots,
-            outermost,
-            starts_at,
-        )
-        from lsm.ingest.walk import Start
-
-        configured = self._configured()
-        if writing:
-            follow_config(self.db, configured, self.clock)
-        roots = load_roots(self.db)
-        if not paths:
-            dropped = left_by_config(configured, roots)
-            named = configured + [r.root_path for r in roots if r.root_path not in dropped]
-            kept = starts_at(list(dict.fromkeys(named)), roots)
-            return kept + [Start(path, path, dropped=True) for path in dropped]
-        wanted = [absolute(path) for path in paths]
-        for path in wanted:
-            known = outermost(path, roots, configured) is not None
-            self._check_root(path, is_known=known)
-            if writing and not known:
-                add_root(self.db, path, self.clock)
-        return starts_at(wanted, load_roots(self.db))
 
     def _schedules_overview(self) -> dict[str, int]:
         rows = self.scheduler.schedules()
@@ -384,15 +351,6 @@ class Mind:
         from lsm.agents.memory import SourceWatch
 
         SourceWatch(self.db, self.clock).chunks_changed(document_ids, version)
-
-    def _configured(self) -> list[str]:
-        return list(dict.fromkeys(absolute(root) for root in self.config.library.roots))
-
-    def _check_root(self, path: str, *, is_known: bool) -> None:
-        if identity(path) in own_files(self.home, self.db):
-            raise InvalidError(shown(path), "this belongs to lsm itself; name your documents")
-        if not is_known:
-            check_root(path, self.home)
 
 
 def open_mind(home: str | None = None, database: str | None = None) -> Mind:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from lsm.config import CONFIG_NAME, DATABASE_NAME
@@ -56,10 +57,13 @@ def check_root(path: str, home: str) -> None:
         InvalidError: it is not there, no kind of file we read, or the home of lsm.
     """
     from lsm.ingest.parsers import parser_for
+    from lsm.ingest.walk import made_up
 
     place = to_os(path)
     if not os.path.exists(place):
         raise InvalidError(shown(path), "there is no such file or folder")
+    if os.stat(place).st_dev in made_up():
+        raise InvalidError(shown(path), "the system invents what is there; name documents on disk")
     if os.path.isfile(place) and parser_for(os.path.basename(place)) is None:
         raise InvalidError(shown(path), "lsm does not read files of this kind")
     if os.path.realpath(place) == os.path.realpath(home):
@@ -93,6 +97,9 @@ def search_options(choices: dict[str, Any]) -> SearchOptions:
     for name in ("ext", "tag"):
         if isinstance(choices.get(name), str):
             choices[name] = (choices[name],)
+    for name in ("as_of", "since"):
+        if isinstance(choices.get(name), date):  # a datetime is one, too
+            choices[name] = choices[name].isoformat()
     try:
         return SearchOptions(**choices)
     except TypeError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -255,3 +256,47 @@ def test_a_wrong_configuration_stops_it_before_a_database_is_made(tmp_path: Path
         lsm.open(str(home))
 
     assert [path.name for path in home.iterdir()] == ["lsm.toml"]
+
+
+def test_dates_may_be_dates(tmp_path: Path) -> None:
+    with lsm.open(str(tmp_path / "home")) as mind:
+        (tmp_path / "a.md").write_text("Lichens grow slowly.\n")
+        mind.ingest(str(tmp_path / "a.md"))
+
+        today = datetime.now(UTC)
+
+        assert mind.search("lichens", as_of=today.date() + timedelta(days=1), mode="text")
+        assert mind.search("lichens", since=today - timedelta(days=1), mode="text")
+        assert not mind.search("lichens", as_of=today - timedelta(days=400), mode="text")
+
+
+def test_a_hit_leads_to_its_file_whatever_the_file_is_called(tmp_path: Path) -> None:
+    file = os.path.join(os.fsencode(tmp_path), b"caf\xe9.md")
+    with open(file, "w") as document:
+        document.write("Lichens grow slowly.\n")
+    with lsm.open(str(tmp_path / "home")) as mind:
+        mind.ingest(os.fsdecode(file))
+
+        (hit,) = mind.search("lichens", mode="text")
+
+        assert os.fsencode(hit.os_path) == file
+
+
+def test_a_question_about_nothing_in_the_library_gets_no_quotes(tmp_path: Path) -> None:
+    with lsm.open(str(tmp_path / "home")) as mind:
+        (tmp_path / "a.md").write_text("Lichens grow slowly.\n")
+        mind.ingest(str(tmp_path / "a.md"))
+
+        answer = mind.ask("xyzzyqwert")
+
+        assert answer.citations == ()
+
+
+def test_an_answer_quotes_no_front_matter(tmp_path: Path) -> None:
+    with lsm.open(str(tmp_path / "home")) as mind:
+        (tmp_path / "a.md").write_text("---\ntitle: Lichens\ntags: [moss]\n---\n\nThey grow.\n")
+        mind.ingest(str(tmp_path / "a.md"))
+
+        (citation,) = mind.ask("how do lichens grow").citations
+
+        assert (citation.quote, citation.start_line) == ("They grow.", 6)

@@ -68,7 +68,7 @@ def print_shown(found: Shown) -> None:
     """A document or chunk for people: its text on stdout, what is known of it on stderr."""
     tags = f"  tags: {', '.join(found.tags)}" if found.tags else ""
     click.echo(f"{short(found.path)}  version {found.version}{tags}", err=True)
-    if sys.stdout.isatty():
+    if _on_terminal():
         click.echo(harmless(found.text).rstrip("\n"))
     else:
         # Into a file or another program: as stored, to the letter.
@@ -179,4 +179,10 @@ def _snippet(text: str, marks: re.Pattern[str]) -> str:
 def _width() -> int:
     import shutil
 
-    return min(shutil.get_terminal_size((100, 24)).columns, 110) if sys.stdout.isatty() else 100
+    return min(shutil.get_terminal_size((100, 24)).columns, 110) if _on_terminal() else 100
+
+
+def _on_terminal() -> bool:
+    # With its descriptor closed, Python has no standard output at all.
+    out: object = sys.stdout
+    return out is not None and sys.stdout.isatty()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -58,6 +59,7 @@ def agent_run(
     lsm agent run digest
     """
     with settings.open() as mind:
+        mind.agency.check_agent(name)
         if dry_run:
             outcome = mind.scheduler.rehearse(name, _params(params))
             row = {"run_id": None, "state": "dry run", "report": outcome.report}
@@ -65,6 +67,7 @@ def agent_run(
         else:
             row = _run_row(mind, mind.scheduler.run_agent(name, _params(params)))
     _print_run(row, as_json=as_json)
+    _exit_by(row)
 
 
 @agent.command(name="show")
@@ -177,12 +180,13 @@ def resume(settings: Settings, schedule_id: str, catch_up: bool, as_json: bool) 
 
 @schedule.command()
 @SCHEDULE_ID
+@as_json
 @click.pass_obj
-def remove(settings: Settings, schedule_id: str) -> None:
+def remove(settings: Settings, schedule_id: str, as_json: bool) -> None:
     """End a schedule; its history stays."""
     with settings.open() as mind:
         mind.scheduler.remove(schedule_id)
-    click.echo(f"{schedule_id} ended")
+        _print_schedule(mind.scheduler.get(schedule_id), as_json=as_json)
 
 
 @schedule.command()
@@ -195,6 +199,7 @@ def run(settings: Settings, schedule_id: str, force: bool, as_json: bool) -> Non
     with settings.open() as mind:
         row = _run_row(mind, mind.scheduler.run_here(schedule_id, force=force))
     _print_run(row, as_json=as_json)
+    _exit_by(row)
 
 
 @schedule.command()
@@ -253,8 +258,9 @@ def next_(
 
 @schedule.command()
 @click.option("--once", is_flag=True, help="Do what is due, and end.")
+@click.option("--json", "as_json", is_flag=True, help="With --once: the runs, on stdout.")
 @click.pass_obj
-def start(settings: Settings, once: bool) -> None:
+def start(settings: Settings, once: bool, as_json: bool) -> None:
     """The scheduler, in the foreground: one line a run, until Ctrl-C or SIGTERM."""
     stop = threading.Event()
 
@@ -265,11 +271,14 @@ def start(settings: Settings, once: bool) -> None:
         signal.signal(number, ask_to_stop)
     with settings.open() as mind:
         mind.agency.follow_config()
+        # With --json, stdout is the document's: the lines go to stderr.
         scheduler = mind.agency.scheduler_telling(
-            lambda event: click.echo(output.clean(event.text))
+            lambda event: click.echo(output.clean(event.text), err=as_json)
         )
         if once:
-            scheduler.run_due()
+            runs = scheduler.run_due()
+            if as_json:
+                output.print_json(runs)
         else:
             click.echo(f"{len(scheduler.schedules())} schedules; Ctrl-C stops", err=True)
             scheduler.run_forever(stop)
@@ -286,7 +295,6 @@ def torture(settings: Settings, seconds: int, processes: int, seed: int, as_json
 
     In a database of its own, in a temporary folder; --database URL names an empty one instead.
     """
-    import sys
     import tempfile
 
     from lsm.agents.torture import Torment
@@ -368,6 +376,12 @@ def _print_run(row: dict[str, Any], *, as_json: bool) -> None:
         return
     click.echo(f"{row['run_id'] or ''} {row['state']}".strip(), err=True)
     click.echo((row["report"] or row.get("error") or "no report").rstrip("\n"))
+
+
+def _exit_by(row: dict[str, Any]) -> None:
+    """A run that was made now and did not succeed is a failure of the command."""
+    if row["state"] not in ("succeeded", "dry run"):
+        sys.exit(1)
 
 
 def _print_schedule(row: ScheduleRow, *, as_json: bool) -> None:

@@ -20,7 +20,7 @@ _ADD = """
 INSERT INTO lsm_roots (root_path, origin, added_at) VALUES (:root_path, :origin, :added_at)
     ON CONFLICT (root_path) DO NOTHING
 """
-_REMOVE = "DELETE FROM lsm_roots WHERE root_path IN :paths[] AND origin = 'config'"
+_REMOVE = "DELETE FROM lsm_roots WHERE root_path IN :paths[]"
 _SCANNED = "UPDATE lsm_roots SET scanned_at = :now WHERE root_path IN :paths[]"
 
 
@@ -40,8 +40,15 @@ def load_roots(db: Database) -> list[Root]:
 
 
 def add_root(db: Database, path: str, clock: Clock = utc_now) -> None:
-    """Read *path*, absolute text, from now on."""
-    db.run(_ADD, root_path=path, origin="command", added_at=to_text(clock()))
+    """Read *path*, absolute text, from now on; roots of commands that lie in it go into it."""
+    inside = [
+        root.root_path
+        for root in load_roots(db)
+        if root.origin == "command" and _holds(path, root.root_path)
+    ]
+    with db.transaction():
+        db.run(_REMOVE, paths=inside)
+        db.run(_ADD, root_path=path, origin="command", added_at=to_text(clock()))
 
 
 def follow_config(db: Database, paths: Sequence[str], clock: Clock = utc_now) -> None:
@@ -58,7 +65,7 @@ def left_by_config(paths: Sequence[str], roots: Sequence[Root]) -> list[str]:
 
 
 def drop_roots(db: Database, paths: Sequence[str]) -> None:
-    """Forget roots that the configuration once named."""
+    """Forget roots; what was read there is not touched."""
     db.run(_REMOVE, paths=list(paths))
 
 

@@ -113,7 +113,7 @@ class Walk:
                 if identity in self._visited:
                     return
                 self._visited.add(identity)
-                if identity[0] in _made_up():
+                if identity[0] in made_up():
                     yield Seen(tags, problems=[Problem(path, "not_files", "the system invents it")])
                     return
                 seen, folders = self._read(handle, path, tags)
@@ -169,7 +169,7 @@ class Walk:
 
 
 @cache
-def _made_up() -> frozenset[int]:
+def made_up() -> frozenset[int]:
     """Devices of the file systems that show the machine itself, and answer without an end."""
     return frozenset(os.stat(path).st_dev for path in ("/proc", "/sys") if os.path.ismount(path))
 

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 _QUOTE = 320  # characters a quote is grown to, sentence by sentence
 _LONGEST = 600  # a sentence longer than this is cut
+_NEAR = 0.3  # a cosine below this is that of texts about different things, with any model
+_FRONT_MATTER = re.compile(r"---\n.*?\n(?:---|\.\.\.)(?:\n|\Z)", re.DOTALL)
 # A sentence ends at a full stop before a blank, or at a line break that ends a block.
 _SENTENCE = re.compile(
     r"\S.*?(?:[.!?\u3002](?=[\s\"')\]]|\Z)|\n[ \t]*\n|\n(?=[ \t]*[-*#|>\d])|\Z)", re.DOTALL
@@ -58,7 +60,7 @@ class Answerer:
             InvalidError: as `Searcher.search`.
         """
         hits = self._searcher.search(question, k, options)
-        citations = self._cite(cleaned(question), hits)
+        citations = self._cite(cleaned(question), _relevant(hits))
         if not citations:
             return Answer("Nothing in the library answers that.", (), None)
         lines = [f"\u201c{' '.join(c.quote.split())}\u201d [{c.n}]" for c in citations]
@@ -91,10 +93,18 @@ class Answerer:
         ]
 
 
+def _relevant(hits: Sequence[Hit]) -> Sequence[Hit]:
+    """*hits*, or none where no word of the question was found and no meaning comes near."""
+    if any("text" in hit.parts or hit.parts.get("vector", 0.0) >= _NEAR for hit in hits):
+        return hits
+    return ()
+
+
 def _sentences(text: str) -> list[tuple[int, int]]:
-    """Where sentences begin and end in *text*."""
+    """Where sentences begin and end in *text*; front matter holds none."""
     spans: list[tuple[int, int]] = []
-    for match in _SENTENCE.finditer(text):
+    front = _FRONT_MATTER.match(text)
+    for match in _SENTENCE.finditer(text, front.end() if front else 0):
         start, end = match.span()
         end = start + min(len(text[start:end].rstrip()), _LONGEST)
         if end > start:

@@ -10,6 +10,7 @@ import msgspec
 
 from lsm.clock import utc_now
 from lsm.errors import InvalidError
+from lsm.paths import to_os
 from lsm.query.alike import Alike
 from lsm.query.fusion import weighted
 from lsm.query.terms import cleaned, parsed
@@ -73,6 +74,11 @@ class Hit(msgspec.Struct, frozen=True):
     tags: tuple[str, ...]
     parts: dict[str, float]  # what each leg said: "text", "vector", and their ranks
     also_in: tuple[str, ...] = ()  # other documents that say the same in nearly the same words
+
+    @property
+    def os_path(self) -> str:
+        """`path` as `open` takes it: a name that is not UTF-8 is spelled otherwise in `path`."""
+        return to_os(self.path)
 
 
 @dataclass

@@ -151,6 +151,13 @@ def test_the_scheduler_stops_cleanly_when_it_is_asked_to(place: Place) -> None:
     assert "running" not in states
 
 
+def test_an_agent_that_there_is_not_is_refused_and_leaves_no_run(place: Place) -> None:
+    refused = place.lsm("agent", "run", "nope", "--json")
+
+    assert (refused.code, refused.out) == (1, b"")
+    assert place.lsm("schedule", "list", "--json").json == []
+
+
 def test_next_tells_the_instants_strictly_after(place: Place) -> None:
     told = place.lsm(
         "schedule", "next", "--cron", "30 2 * * *", "--tz", "America/New_York",
