@@ -13,7 +13,7 @@ from lsm.agents import events
 from lsm.agents.claims import Claims
 from lsm.agents.events import Event
 from lsm.agents.execution import Execution
-from lsm.agents.lease import Owner, Watch, this_process
+from lsm.agents.lease import Watch
 from lsm.agents.planner import Planner
 from lsm.agents.planning import Spread
 from lsm.agents.run_store import Ending
@@ -27,6 +27,7 @@ from lsm.errors import (
     ReplacedError,
     StorageError,
 )
+from lsm.processes import Owner, new_owner
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -69,7 +70,7 @@ class Loop:
         self._ledger = ledger
         self._terms = terms
         self._say = say
-        self._me = this_process()
+        self._me = new_owner()
         self._claims = Claims(ledger, str(self._me), terms.lease_ttl)
         self._planner = Planner(ledger)
         self._execution = Execution(self._claims, ledger.runs, find, terms.monotonic)
@@ -203,7 +204,7 @@ class Loop:
     def _is_orphan(self, run: RunRow) -> bool:
         owner = Owner.parse(run.owner or "")
         # If we are its owner and do not know of it, the answer to our claim's commit was lost.
-        return owner is not None and (owner == self._me or owner.is_gone(self._me))
+        return owner is not None and (owner == self._me or owner.is_gone())
 
     def _plan(self, spread: Spread | None) -> None:
         more = True

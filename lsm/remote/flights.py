@@ -14,8 +14,8 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from lsm.clock import to_text
+from lsm.processes import Owner, new_owner
 from lsm.remote.errors import RemoteError
-from lsm.remote.owner import Owner, new_owner
 
 if TYPE_CHECKING:
     from collections.abc import Generator

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import re
-import unicodedata
 from functools import cache
 from typing import TYPE_CHECKING, LiteralString, cast
 
@@ -12,8 +9,10 @@ import numpy as np
 
 from lsm.vectordb.base import ANYWHERE, Scored
 from lsm.vectordb.documents import documents_where
+from lsm.vectordb.postgres_words import WordTable
 from lsm.vectordb.spaces import dimension_of
-from lsm.vectordb.vectors import STORED, checked
+from lsm.vectordb.spelling import plain
+from lsm.vectordb.vectors import checked, halfvec
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -22,9 +21,7 @@ if TYPE_CHECKING:
     from lsm.vectordb.base import IndexEntry, TextQuery, Vector, Where
 
 MAX_TERMS = 12  # as on SQLite
-MAX_PHRASE = 200  # words; the server reads a phrase word within word, and its stack has an end
 MAX_GRAPH_DIMENSION = 4000  # pgvector's, for halfvec; beyond it every search is exact
-_K1, _B = 1.2, 0.75  # FTS5's, so that both engines rank alike
 
 # Words that are not indexed, but counted: a phrase must not reach from the title into the text.
 _GAP = "a a a a a a a a "
@@ -64,41 +61,15 @@ UNION ALL
 (SELECT chunk_id FROM vec_chunks WHERE space_id > :id LIMIT :limit)
  LIMIT :limit
 """
-_LEXEMES = "SELECT unnest(tsvector_to_array(to_tsvector('english', :text)))"
-_PHRASE = "SELECT CAST(phraseto_tsquery('english', :text) AS TEXT)"
-_FREQUENCIES = """
-SELECT lexeme, (SELECT count(*) FROM chunks_fts WHERE terms @@ CAST(quoted AS tsquery))
-  FROM unnest(CAST(:lexemes AS TEXT[]), CAST(:quoted AS TEXT[])) AS a(lexeme, quoted)
-"""
 _OCCURS = """
 SELECT word FROM unnest(CAST(:words AS TEXT[])) AS asked(word)
  WHERE EXISTS (SELECT 1 FROM chunks_fts WHERE terms @@ plainto_tsquery('english', word))
 """
-_COLLECTION = "SELECT count(*), coalesce(avg(length), 1) FROM chunks_fts"
-_MATCHES = """
-WITH asked AS (
-    SELECT lexeme, weight
-      FROM unnest(CAST(:lexemes AS TEXT[]), CAST(:weights AS DOUBLE PRECISION[]))
-        AS a(lexeme, weight)
-), counted AS MATERIALIZED (
-    SELECT f.chunk_id, f.length, t.lexeme,
-           (SELECT sum(CASE w WHEN 'A' THEN 2.0 WHEN 'B' THEN 1.5 ELSE 1.0 END)
-              FROM unnest(t.weights) AS w) AS frequency
-      FROM chunks_fts f
-      JOIN lsm_chunks c ON c.chunk_id = f.chunk_id
-     CROSS JOIN LATERAL unnest(f.terms) AS t(lexeme, positions, weights)
-     WHERE f.terms @@ CAST(:match AS tsquery)
-       AND t.lexeme = ANY(CAST(:lexemes AS TEXT[]))
-       AND c.version_in <= :version AND (c.version_out IS NULL OR c.version_out > :version)
-       AND (:anywhere OR c.document_id IN :documents[])
-)
-SELECT chunk_id,
-       sum(weight * frequency * (:k1 + 1.0)
-           / (frequency + :k1 * (1.0 - :b + :b * length / :mean_length))) AS score
-  FROM counted JOIN asked USING (lexeme)
- GROUP BY chunk_id
- ORDER BY score DESC, chunk_id
- LIMIT :k
+# What may be found; also in _EXACT.
+_ALLOWED = """
+SELECT c.chunk_id FROM lsm_chunks c
+ WHERE c.version_in <= :version AND (c.version_out IS NULL OR c.version_out > :version)
+   AND (:anywhere OR c.document_id IN :documents[])
 """
 _EXACT = """
 WITH allowed AS MATERIALIZED (
@@ -124,15 +95,12 @@ SELECT (SELECT count(*) FROM lsm_chunks c
 """
 
 
-_WORD = re.compile(r"[^\W_]+")
-_ACCENTS = re.compile("[\u0300-\u036f]")
-
-
 class PostgresChunkIndex:
     """`ChunkIndex` in PostgreSQL."""
 
     def __init__(self, db: Database) -> None:
         self._db = db
+        self._words = WordTable(db, "chunks_fts", "chunk_id")
 
     def put(self, entries: Sequence[IndexEntry]) -> None:
         # Looked at before anything is written: a caller may catch the error and go on.
@@ -155,26 +123,16 @@ class PostgresChunkIndex:
 
     def matching(self, query: TextQuery, k: int, where: Where = ANYWHERE) -> list[Scored]:
         with self._db.snapshot():
-            phrases = [self._phrase(words) for words in query.phrases]
-            chosen = self._chosen(query)
-            match = _expression([text for text in phrases if text], list(chosen))
-            if not match:
-                return []
-            count, mean_length = self._db.tuples(_COLLECTION)[0]
-            rows = self._db.tuples(
-                _MATCHES,
-                lexemes=list(chosen),
-                weights=[_rarity(count, frequency) for frequency in chosen.values()],
-                match=match,
+            rows = self._words.best(
+                query.phrases,
+                self._chosen(query),
+                _ALLOWED,
                 version=where.version,
                 anywhere=not where.by_document,
                 documents=documents_where(self._db, where) if where.by_document else [],
-                k1=_K1,
-                b=_B,
-                mean_length=float(mean_length) or 1.0,
                 k=k,
             )
-        return [Scored(chunk_id, float(score)) for chunk_id, score in rows]
+        return [Scored(*row) for row in rows]
 
     def occurring(self, words: Sequence[str]) -> set[str]:
         asked = {word: plain(word) for word in words}
@@ -185,7 +143,7 @@ class PostgresChunkIndex:
         self, query: Vector, space_id: int, k: int, where: Where = ANYWHERE
     ) -> list[Scored]:
         dimension = self._dimension(space_id)
-        literal = _literal(checked(query, dimension))
+        literal = halfvec(checked(query, dimension))
         with self._db.snapshot():
             if not where.by_document and dimension <= MAX_GRAPH_DIMENSION:
                 found = self._nearest_by_index(literal, space_id, dimension, k + 1, where)
@@ -231,7 +189,7 @@ class PostgresChunkIndex:
             {
                 "chunk_id": chunk_id,
                 "space_id": space_id,
-                "embedding": _literal(checked(vector, dimension(space_id))),
+                "embedding": halfvec(checked(vector, dimension(space_id))),
             }
             for chunk_id, space_id, vector in vectors
         ]
@@ -261,21 +219,10 @@ class PostgresChunkIndex:
 
         A phrase's are never left out: a chunk that has none of the counted ones is not found.
         """
-        in_phrases = self._lexemes(word for words in query.phrases for word in words)
-        lexemes = list(dict.fromkeys([*self._lexemes(query.words), *in_phrases]))
-        rows = self._db.tuples(
-            _FREQUENCIES, lexemes=lexemes, quoted=[_quoted(lexeme) for lexeme in lexemes]
-        )
-        counts = {lexeme: count for lexeme, count in rows if count}
-        rarest = sorted(counts, key=counts.__getitem__)[:MAX_TERMS]
-        return {lexeme: counts[lexeme] for lexeme in [*rarest, *in_phrases] if lexeme in counts}
-
-    def _lexemes(self, words: Iterable[str]) -> list[str]:
-        return [row[0] for row in self._db.tuples(_LEXEMES, text=plain(" ".join(words)))]
-
-    def _phrase(self, words: Sequence[str]) -> str:
-        first = plain(" ".join(words)).split()[:MAX_PHRASE]
-        return self._db.tuples(_PHRASE, text=" ".join(first))[0][0]
+        asked = self._words.counts(query.words)
+        rarest = sorted(asked, key=asked.__getitem__)[:MAX_TERMS]
+        in_phrases = self._words.counts(word for words in query.phrases for word in words)
+        return {lexeme: asked[lexeme] for lexeme in rarest} | in_phrases
 
     def _nearest_by_index(
         self, literal: str, space_id: int, dimension: int, k: int, where: Where
@@ -314,39 +261,6 @@ def _tied(found: Sequence[Scored], k: int) -> bool:
     return len(found) > k and found[k - 1].score == found[k].score
 
 
-def plain(text: str) -> str:
-    """The words of *text* as SQLite's tokenizer sees them: in small letters, without accents.
-
-    PostgreSQL's own parser keeps `config.py` or `a/b` as one word, which neither half would find.
-    """
-    text = text.lower()
-    if not text.isascii():
-        text = _ACCENTS.sub("", unicodedata.normalize("NFD", text))
-        text = unicodedata.normalize("NFC", text)
-    return " ".join(_WORD.findall(text))
-
-
-def _expression(phrases: Sequence[str], lexemes: Sequence[str]) -> str:
-    """All of *phrases* and, for the rank alone or when there are none, any of *lexemes*."""
-    if phrases:
-        return " & ".join(f"({phrase})" for phrase in phrases)
-    return " | ".join(_quoted(lexeme) for lexeme in lexemes)
-
-
-def _rarity(count: int, frequency: int) -> float:
-    """BM25's weight of a term, as FTS5 computes it: never zero or less."""
-    return max(math.log((count - frequency + 0.5) / (frequency + 0.5)), 1e-6)
-
-
-def _quoted(lexeme: str) -> str:
-    return "'" + lexeme.replace("\\", "\\\\").replace("'", "''") + "'"
-
-
 def _received(data: bytes) -> Vector:
     # On the wire: length and flags in two bytes each, then big-endian halves.
     return np.frombuffer(data, ">f2", offset=4).astype(np.float32)
-
-
-def _literal(vector: Vector) -> str:
-    # float16 first: what is stored is then the same on both engines, to the bit.
-    return "[" + ",".join(map(str, vector.astype(STORED).astype(np.float32).tolist())) + "]"

@@ -16,6 +16,7 @@ from lsm.vectordb.base import ANYWHERE, Scored
 from lsm.vectordb.documents import documents_where
 from lsm.vectordb.resident import REWRITTEN, ResidentVectors
 from lsm.vectordb.spaces import dimension_of
+from lsm.vectordb.sqlite_words import betrays, expression, quoted
 from lsm.vectordb.vectors import checked, pack, unpack
 
 if TYPE_CHECKING:
@@ -36,6 +37,15 @@ INSERT INTO chunks_fts (chunks_fts, rowid, title, heading, text)
 SELECT 'delete', chunk_id, title, heading, text FROM lsm_chunks
  WHERE chunk_id IN :ids[]
    AND chunk_id IN (SELECT id FROM chunks_fts_docsize)  -- taking out twice damages the index
+"""
+_TEXTS = """
+SELECT title || ' ' || heading || ' ' || text FROM lsm_chunks WHERE chunk_id IN :ids[]
+"""
+_INDEXED = "SELECT id FROM chunks_fts_docsize"
+_EMPTY = "INSERT INTO chunks_fts (chunks_fts) VALUES ('delete-all')"
+_REFILL = """
+INSERT INTO chunks_fts (rowid, title, heading, text)
+SELECT chunk_id, title, heading, text FROM lsm_chunks WHERE chunk_id IN :ids[]
 """
 _ADD_VECTOR = """
 INSERT INTO vec_chunks (chunk_id, space_id, embedding) VALUES (:chunk_id, :space_id, :embedding)
@@ -143,6 +153,9 @@ class SqliteChunkIndex:
             self._db.run(_REMOVE_TEXT, ids=ids)
             self._db.run(_REMOVE_VECTORS, ids=ids)
             self._db.run(REWRITTEN)
+            texts = (row[0] for row in self._db.tuples(_TEXTS, ids=ids))
+            if betrays(self._db, "chunks_fts", texts):
+                self._write_words_anew()
 
     def matching(self, query: TextQuery, k: int, where: Where = ANYWHERE) -> list[Scored]:
         with self._db.snapshot():
@@ -159,7 +172,7 @@ class SqliteChunkIndex:
         return sorted(found, key=lambda scored: (-scored.score, scored.chunk_id))[:k]
 
     def occurring(self, words: Sequence[str]) -> set[str]:
-        return {word for word in words if self._db.tuples(_OCCURS, match=_quoted(word))}
+        return {word for word in words if self._db.tuples(_OCCURS, match=quoted(word))}
 
     def nearest(
         self, query: Vector, space_id: int, k: int, where: Where = ANYWHERE
@@ -204,23 +217,23 @@ class SqliteChunkIndex:
             for chunk_id, space_id, vector in vectors
         ]
 
+    def _write_words_anew(self) -> None:
+        # Not FTS5's "rebuild": the rows of what was removed still stand, and it would read them.
+        kept = [row[0] for row in self._db.tuples(_INDEXED)]
+        self._db.run(_EMPTY)
+        self._db.run(_REFILL, ids=kept)
+
     def _dimension(self, space_id: int) -> int:
         return dimension_of(self._db, space_id)
 
     def _match(self, query: TextQuery) -> str:
         """*query* as an FTS5 expression in which every word is a quoted string."""
-        phrases = " AND ".join(_quoted(" ".join(words)) for words in query.phrases)
-        words = " OR ".join(_quoted(word) for word in self._rarest(dict.fromkeys(query.words)))
-        if phrases and words:
-            return f"({phrases}) OR (({phrases}) AND ({words}))"
-        return phrases or words
+        return expression(query.phrases, self._rarest(dict.fromkeys(query.words)))
 
     def _rarest(self, words: Collection[str]) -> list[str]:
         if len(words) <= MAX_TERMS:
             return list(words)
-        counts = {
-            word: self._db.tuples(_COUNT_MATCHES, match=_quoted(word))[0][0] for word in words
-        }
+        counts = {word: self._db.tuples(_COUNT_MATCHES, match=quoted(word))[0][0] for word in words}
         return sorted((word for word in words if counts[word]), key=counts.__getitem__)[:MAX_TERMS]
 
     def _all_matching(self, match: str, k: int, where: Where) -> list[Scored]:
@@ -264,9 +277,3 @@ def _best(ids: NDArray[np.int64], scores: NDArray[np.float32], k: int) -> list[S
     order = np.lexsort((ids, -scores))[:k]
     # Rounding may take the cosine of a vector with itself a little beyond 1.
     return [Scored(int(ids[i]), float(np.clip(scores[i], -1.0, 1.0))) for i in order]
-
-
-def _quoted(text: str) -> str:
-    # NUL would end the expression in the middle of a string, and half a character is no UTF-8.
-    text = text.replace("\0", " ").encode("utf-8", "replace").decode()
-    return '"' + text.replace('"', '""') + '"'

@@ -41,6 +41,11 @@ def pack(vector: Vector) -> bytes:
     return vector.astype(STORED).tobytes()
 
 
+def halfvec(vector: Vector) -> str:
+    """As PostgreSQL reads it: what `pack` stores, so that both engines hold the same to the bit."""
+    return "[" + ",".join(map(str, vector.astype(STORED).astype(np.float32).tolist())) + "]"
+
+
 def unpack(data: bytes) -> Vector:
     """What `pack` wrote, as float32."""
     return np.frombuffer(data, STORED).astype(np.float32)

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from lsm.agents.lease import Owner, Watch, process_start, this_process
+from lsm.agents.lease import Watch
 from lsm.agents.rows import RunRow
 from lsm.agents.runtime import Outcome, RunStoppedError
 from lsm.agents.schedules import Schedule
+from lsm.processes import Owner, new_owner, process_start
 from tests.test_agents.one_postgres import postgres_url, shared_postgres  # noqa: F401 - fixtures
 from tests.test_agents.scheduling import HOURLY, Desk
 
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 NOTE = "INSERT INTO lsm_meta (key, value) VALUES ('note', '')"
 NOTES = "SELECT key FROM lsm_meta WHERE key = 'note'"
 OWN = "UPDATE lsm_agent_runs SET owner = :owner WHERE state = 'running'"
-HERE = this_process()
+HERE = new_owner()
 
 
 def test_an_owner_is_read_as_it_was_written() -> None:
@@ -53,11 +54,11 @@ def test_what_is_no_owner_is_nobody(text: str) -> None:
     ],
 )
 def test_a_process_is_gone_only_if_that_is_certain(other: Owner, gone: bool) -> None:
-    assert other.is_gone(HERE) is gone
+    assert other.is_gone() is gone
 
 
 def test_two_schedulers_of_a_process_are_two_owners() -> None:
-    assert this_process() != this_process()
+    assert new_owner() != new_owner()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="a zombie is seen in /proc only")

@@ -20,6 +20,7 @@ _EMPTY = """
 DELETE FROM lsm.lsm_chunks;  -- and with them their vectors and words
 DELETE FROM lsm.lsm_documents;
 DELETE FROM lsm.lsm_vector_spaces;
+DELETE FROM lsm.lsm_agent_memories;
 UPDATE lsm.lsm_counters SET next_value = 1;
 """
 _GRAPHS = "SELECT indexname FROM pg_indexes WHERE indexname LIKE 'vec_chunks_hnsw_%'"

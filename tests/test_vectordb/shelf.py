@@ -50,6 +50,7 @@ class Made:
     document_id: int = 1
     version_in: int = 1
     version_out: int | None = None
+    text_hash: str = ""  # made from the text
 
 
 class _GivenUp(Exception):  # noqa: N818 - nothing went wrong
@@ -78,7 +79,7 @@ class Shelf:
                     "document_id": chunk.document_id,
                     "version_in": chunk.version_in,
                     "version_out": chunk.version_out,
-                    "text_hash": f"hash of {chunk.text}",
+                    "text_hash": chunk.text_hash or f"hash of {chunk.text}",
                     "title": chunk.title,
                     "heading": chunk.heading,
                     "text": chunk.text,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from typing import TYPE_CHECKING
 
 import apsw
@@ -212,6 +213,39 @@ class TestSpaces:
         assert ids(shelf.index.nearest(np.ones(5, np.float32), kept, 1)) == [1]
 
 
+class TestGoneForGood:
+    @pytest.mark.parametrize("canary", ["canary{}x", "snake_canary{}x", "CANARY{}ß", "çanary{}x"])
+    def test_no_byte_of_a_removed_chunk_is_left_in_the_file(
+        self, sqlite_shelf: Shelf, canary: str
+    ) -> None:
+        dice = random.Random(7)
+        sqlite_shelf.add(*[Made(n, f"kept {made_up(dice, 40)}") for n in range(1, 101)])
+        for n in range(101, 161):
+            text = made_up(dice, 60, canary.format(n))
+            sqlite_shelf.add(Made(n, text, title=canary.format(n), text_hash=str(n)))
+        assert sqlite_shelf.db.count_bytes([b"anary"])
+
+        for n in range(101, 161):
+            sqlite_shelf.delete(n)
+        sqlite_shelf.db.reclaim(["lsm_chunks"])
+
+        assert sqlite_shelf.db.count_bytes([b"anary", b"ANARY"]) == 0
+        assert_intact(sqlite_shelf)
+        assert len(sqlite_shelf.index.matching(asked("kept"), 200)) == 100
+
+    def test_words_written_anew_are_those_of_the_chunks_that_stay(
+        self, sqlite_shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        sqlite_shelf.add(Made(1, "red lantern"), Made(2, "blue lantern"), Made(3, "lantern"))
+        monkeypatch.setattr("lsm.vectordb.sqlite_vec.betrays", always)
+
+        sqlite_shelf.index.remove([1])
+        sqlite_shelf.index.remove([3])
+
+        assert ids(sqlite_shelf.index.matching(asked("lantern"), 5)) == [2]
+        assert sqlite_shelf.count() == (3, 1, 1)
+
+
 class TestDisagreements:
     def test_a_chunk_without_vector_is_told(self, shelf: Shelf) -> None:
         shelf.add(Made(1), Made(2))
@@ -309,6 +343,14 @@ def test_whatever_happens_all_three_agree_with_a_plain_dictionary(
             expected = {chunk for chunk, its_space in model.items() if its_space == space}
             assert set(ids(shelf.index.nearest(direction(1), space, 99))) == expected
     assert_intact(shelf)
+
+
+def always(*_: object) -> bool:
+    return True
+
+
+def made_up(dice: random.Random, count: int, start: str = "") -> str:
+    return " ".join(start + "".join(dice.choices("bcdefghijklm", k=8)) for _ in range(count))
 
 
 def carry_out(shelf: Shelf, step: str, at: tuple[dict[int, int], int, int], other: int) -> None:

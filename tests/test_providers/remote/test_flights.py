@@ -18,10 +18,10 @@ import pytest
 
 from lsm.clock import to_text
 from lsm.errors import StorageError
+from lsm.processes import Owner, new_owner
 from lsm.remote.answers import Answers, Fetched, Question
 from lsm.remote.errors import RemoteError
 from lsm.remote.flights import LEASE, Busy, Failed, Flights, Ticket
-from lsm.remote.owner import Owner, new_owner
 from lsm.remote.storage import RemoteCache
 from tests.test_ingest.library import WatchedDatabase
 

@@ -1,4 +1,7 @@
-"""Which process holds a lease, and whether that process is still there."""
+"""Which process owns something in the database, and whether that process is still there.
+
+A process of this machine is recognised as gone at once: by its boot, its number and its start.
+"""
 
 from __future__ import annotations
 
@@ -12,13 +15,13 @@ from typing import Self
 
 @dataclass(frozen=True)
 class Owner:
-    """Somebody who fetches. Host and process number alone would name a later process too."""
+    """Somebody in a process. Host name or process number alone would name another one too."""
 
     host: str  # machine, its name, and the table its process numbers are from
     boot: str  # changes with every start of the machine; empty where unknown
     pid: int
-    born: str  # when the process started, in ticks since boot; empty where unknown
-    nonce: str  # threads of one process are different owners
+    born: str  # when the process started; empty where unknown
+    nonce: str  # several owners in one process are different ones
 
     def __str__(self) -> str:
         return "|".join((self.host, self.boot, str(self.pid), self.born, self.nonce))
@@ -32,25 +35,29 @@ class Owner:
         return cls(parts[0], parts[1], int(parts[2]), parts[3], parts[4])
 
     def is_gone(self) -> bool:
-        """Whether the process has certainly ended, seen from this one. False if unknown."""
+        """Whether the process has certainly ended, seen from this one. False also if unknown."""
         if self.host != _host():
             return False
-        if self.boot != _boot():
+        here = _boot()
+        if self.boot and here and self.boot != here:
             return True
-        born = _born(self.pid)
+        born = process_start(self.pid)
         return born is None or bool(born and self.born and born != self.born)
 
 
 def new_owner() -> Owner:
     """An owner in this process that is equal to no other."""
     pid = os.getpid()
-    return Owner(_host(), _boot(), pid, _born(pid) or "", uuid.uuid4().hex[:12])
+    return Owner(_host(), _boot(), pid, process_start(pid) or "", uuid.uuid4().hex[:12])
 
 
-def _born(pid: int) -> str | None:
-    """When *pid* started; "" if unknown, None if there is no such process."""
+def process_start(pid: int) -> str | None:
+    """When process *pid* started, as text to compare; "" if unknown, None if there is none.
+
+    Linux: clock ticks since boot, which no change of the clock moves.
+    """
     if os.path.exists("/proc/self/stat"):
-        return _born_by_proc(pid)
+        return _linux_start(pid)
     if os.name != "posix":
         return ""  # os.kill would end it there
     try:
@@ -59,10 +66,10 @@ def _born(pid: int) -> str | None:
         return None
     except PermissionError:
         pass  # another user's, so there is one
-    return ""
+    return _ask("ps", "-o", "lstart=", "-p", str(pid))
 
 
-def _born_by_proc(pid: int) -> str | None:
+def _linux_start(pid: int) -> str | None:
     try:
         with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
             # The name, in brackets, may hold blanks and brackets itself.
@@ -88,7 +95,9 @@ def _host() -> str:
 
 @cache
 def _boot() -> str:
-    return _text("/proc/sys/kernel/random/boot_id")
+    return _text("/proc/sys/kernel/random/boot_id") or (
+        _ask("sysctl", "-n", "kern.bootsessionuuid") if platform.system() == "Darwin" else ""
+    )
 
 
 def _text(path: str) -> str:
@@ -97,3 +106,13 @@ def _text(path: str) -> str:
             return file.read().strip()
     except OSError:
         return ""
+
+
+def _ask(*command: str) -> str:
+    import subprocess
+
+    try:
+        asked = subprocess.run(command, capture_output=True, text=True, timeout=5, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return asked.stdout.strip().replace("|", "")
