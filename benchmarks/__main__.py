@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from benchmarks import cold, ingest, latency, machine, quality, reingest
+from benchmarks import cold, ingest, latency, machine, memory, quality, reingest
 from benchmarks.library import Libraries
+from benchmarks.memory_peers import Peers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -31,9 +32,9 @@ Times vary by a third between runs on a shared machine: compare the ratios.
 
 @click.command()
 @click.argument("names", nargs=-1, metavar="[NAME]...")
-@click.option("--large", is_flag=True, help="Search latency also on 100,000 chunks.")
+@click.option("--large", is_flag=True, help="Latency also on 100,000 chunks or memories.")
 def main(names: Sequence[str], large: bool) -> None:  # noqa: FBT001 - click passes it by keyword
-    """Measure quality, ingest, reingest, cold and latency, or those of them that are named.
+    """Measure quality, ingest, reingest, cold, latency, battery and memory, or those named.
 
     All of them are written to docs/explanation/performance.md; some are printed only.
     """
@@ -53,6 +54,8 @@ def main(names: Sequence[str], large: bool) -> None:  # noqa: FBT001 - click pas
 def _benchmarks(folder: str, *, large: bool) -> dict[str, Callable[[], Finding]]:
     libraries = Libraries(_sub(folder, "libraries"))
 
+    peers = Peers(_sub(folder, "peers"))
+
     def search() -> Finding:
         return latency.run([libraries.usual(), *([libraries.large()] if large else [])])
 
@@ -62,6 +65,8 @@ def _benchmarks(folder: str, *, large: bool) -> dict[str, Callable[[], Finding]]
         "reingest": lambda: reingest.run(libraries),
         "cold": lambda: cold.run(libraries),
         "latency": search,
+        "battery": lambda: memory.battery(peers),
+        "memory": lambda: memory.speed(peers, [1000, *([100_000] if large else [])]),
     }
 
 

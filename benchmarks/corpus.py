@@ -58,6 +58,11 @@ def queries(count: int) -> list[str]:
     return found
 
 
+def paragraphs(count: int) -> list[str]:
+    """The first of them."""
+    return list(islice(_endless(), count))
+
+
 def _document(number: int, shape: Shape, source: Iterator[str]) -> str:
     parts = [f"# Note {number}: {_heading(next(source))}"]
     words = since = 0

@@ -1,15 +1,20 @@
-"""Watches, over the whole run, that nobody but the driver opens a database file.
+"""Watches, over the whole run, what the program under test opens.
 
-Closing any descriptor of a file drops every POSIX lock this process holds on it: a stray
-``open("lsm.db")`` could let two writers in.
+Nobody but the driver opens a database file: closing any descriptor of one drops every POSIX lock
+this process holds on it, and a stray ``open("lsm.db")`` could let two writers in. And beside the
+database nothing is written but the configuration: there is no second store.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 
 opened: list[str] = []
 _ALLOWED = "lsm/db/sqlite_file.py"  # reads a header before the first connection, and only then
+_BESIDE = ("lsm.db", "lsm.toml")  # what may be written in a home
+_WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
+_PACKAGE = os.path.join(os.path.dirname(os.path.dirname(__file__)), "lsm") + os.sep
 
 
 def install() -> None:
@@ -20,11 +25,19 @@ def install() -> None:
 def _watch(event: str, arguments: tuple[object, ...]) -> None:
     if event != "open" or not isinstance(arguments[0], (str, bytes)):
         return
-    name = (
-        arguments[0].decode(errors="replace") if isinstance(arguments[0], bytes) else arguments[0]
-    )
-    if not name.rsplit("/", 1)[-1].startswith("lsm.db"):
-        return
+    path = os.fsdecode(arguments[0])
+    folder, name = os.path.split(path)
     frame = sys._getframe(1)
-    if not frame.f_code.co_filename.replace("\\", "/").endswith(_ALLOWED):
-        opened.append(f"{name} by {frame.f_code.co_filename}:{frame.f_lineno}")
+    caller = frame.f_code.co_filename
+    if name.startswith("lsm.db"):
+        if not caller.replace("\\", "/").endswith(_ALLOWED):
+            opened.append(f"{path} by {caller}:{frame.f_lineno}")
+    elif _writes(arguments) and caller.startswith(_PACKAGE) and not name.startswith(_BESIDE):
+        # The home is the folder that holds the database.
+        if os.path.lexists(os.path.join(folder, "lsm.db")):
+            opened.append(f"{path} written by {caller}:{frame.f_lineno}")
+
+
+def _writes(arguments: tuple[object, ...]) -> bool:
+    flags = arguments[2] if len(arguments) > 2 else 0
+    return isinstance(flags, int) and bool(flags & _WRITING)

@@ -103,9 +103,9 @@ class Recall:
         found = self._desk.rows.by_number(numbers[:limit])
         return Page(tuple(found), str(numbers[limit - 1]) if len(numbers) > limit else None)
 
-    def scopes(self, prefix: str | None) -> list[ScopeInfo]:
+    def scopes(self, prefix: str | None, types: Sequence[str]) -> list[ScopeInfo]:
         """Scopes that hold something, by name."""
-        where = self._where({"scope": prefix})
+        where = self._where({"scope": prefix, "types": types})
         return [ScopeInfo(*row) for row in self._desk.index.scopes(where)]
 
     def search(self, query: str, options: SearchOptions) -> Page[Hit]:

@@ -48,6 +48,7 @@ if TYPE_CHECKING:
         ImportReport,
         Memory,
         MemoryStats,
+        Name,
         PurgeReceipt,
         Revision,
         ScopeInfo,
@@ -131,6 +132,13 @@ class MemoryStore:
             as `add`.
         """
         return self._writing.add(list(items))
+
+    def place(self, items: Iterable[NewMemory], *, gone: Iterable[Name] = ()) -> list[Memory]:
+        """Remember *items* in the place of what has their keys, and delete *gone*; all or nothing.
+
+        What *gone* names and is not there is no error. Raises as `add` and `update` do.
+        """
+        return self._writing.place(list(items), list(gone))
 
     def propose(self, text: str, **fields: Unpack[Fields]) -> AddResult:
         """Queue *text* for review, whoever says it.
@@ -247,9 +255,9 @@ class MemoryStore:
         vector = vectors[0] if vectors else None
         return similar(self._desk, text, self._desk.home(scope), vector=vector)
 
-    def scopes(self, prefix: str | None = None) -> Sequence[ScopeInfo]:
-        """Scopes that hold memories, at and below *prefix*."""
-        return self._recall.scopes(prefix)
+    def scopes(self, prefix: str | None = None, types: Sequence[str] = ()) -> Sequence[ScopeInfo]:
+        """Scopes that hold memories, of any of *types* if some are named, at and below *prefix*."""
+        return self._recall.scopes(prefix, types)
 
     def sources(self, memory_id: str) -> tuple[Source, ...]:
         """Where a memory comes from."""

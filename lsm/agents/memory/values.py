@@ -289,6 +289,15 @@ class NewMemory:
     review: bool = False  # a candidate, whoever says it
 
 
+@dataclass(frozen=True)
+class Name:
+    """What a memory with a key goes by."""
+
+    scope: str
+    key: str
+    type: str
+
+
 class Changes(TypedDict, total=False):
     """What `MemoryStore.update` and an edit while promoting can change."""
 

@@ -10,7 +10,7 @@ from lsm.agents.memory.history import history_of, last_active
 from lsm.agents.memory.queue import CandidateRows
 from lsm.agents.memory.rows import Why
 from lsm.agents.memory.similarity import similar
-from lsm.agents.memory.values import PERSONAL, AddResult, NewMemory
+from lsm.agents.memory.values import PERSONAL, AddResult, Name, NewMemory
 from lsm.errors import ConflictError, InvalidError, RefusedError
 
 if TYPE_CHECKING:
@@ -74,6 +74,26 @@ class Writing:
             number = self._desk.rows.take_number(len(drafts))
             return [
                 self._put(draft, vector, number + i)
+                for i, (draft, vector) in enumerate(zip(drafts, vectors, strict=True))
+            ]
+
+    def place(self, items: Sequence[NewMemory], gone: Sequence[Name]) -> list[Memory]:
+        """Each of *items* under its key, whatever had it before; delete *gone*. All, or nothing."""
+        desk = self._desk
+        desk.need_person("change")
+        drafts = [self._draft(item) for item in items]
+        if any(draft.proposed or draft.memory.key is None for draft in drafts):
+            raise InvalidError("items", "each needs a key, and none may wait for a review")
+        vectors = self._vectors(drafts)
+        with desk.db.transaction():
+            # Taken first: what is found under a key is then still there when it is changed.
+            number = desk.rows.take_number(len(drafts))
+            for name in gone:
+                held = self._held(replace(name, scope=desk.home(name.scope)))
+                if held is not None:
+                    self.delete(held.id, "")
+            return [
+                self._place(draft, vector, number + i)
                 for i, (draft, vector) in enumerate(zip(drafts, vectors, strict=True))
             ]
 
@@ -227,6 +247,28 @@ class Writing:
         desk.index_vector(memory, vector)
         return AddResult("added", memory, None)
 
+    def _place(self, draft: _Draft, vector: Vector | None, number: int) -> Memory:
+        desk, new = self._desk, draft.memory
+        was = self._held(Name(new.scope, new.key or "", new.type))
+        if was is None:
+            memory = self._put(draft, vector, number).memory
+            assert memory is not None  # noqa: S101 - it is no candidate
+            return memory
+        edits.refuse_twins(desk, replace(new, id=was.id))
+        why = desk.why("updated")
+        memory = desk.rows.change(was, why, **_said(new), updated_at=why.at)
+        desk.index_vector(memory, vector)
+        return memory
+
+    def _held(self, name: Name) -> Memory | None:
+        """The memory of that name, which nobody else changes until commit."""
+        rows, now = self._desk.rows, self._desk.now()
+        seen = rows.keyed(name.key, name.scope, name.type, now)
+        if seen is None:
+            return None
+        rows.lock([seen.id])
+        return rows.keyed(name.key, name.scope, name.type, now)
+
     def _enqueue(self, draft: _Draft, memory: Memory) -> Candidate:
         new = draft.new
         if new.supersedes is not None:
@@ -250,17 +292,8 @@ class Writing:
 
     def _revive(self, draft: _Draft, same: Memory, vector: Vector | None) -> AddResult:
         why = self._desk.why("added", "said by a person")
-        new = draft.memory
-        memory = self._desk.rows.change(
-            same,
-            why,
-            **{
-                name: getattr(new, name)
-                for name in ("text", "value", "tags", "confidence", "trust", "pinned", "expires_at")
-            },
-            status="active",
-            updated_at=why.at,
-        )
+        said = _said(draft.memory)
+        memory = self._desk.rows.change(same, why, **said, status="active", updated_at=why.at)
         self._queue.decide(same.id, "promoted", why)
         self._desk.index_vector(memory, vector)
         return AddResult("added", memory, None)
@@ -317,3 +350,9 @@ class Writing:
         direct = [draft.memory.text for draft in drafts if not draft.proposed]
         made = iter(self._desk.vectors(direct) or []) if direct else iter(())
         return [None if draft.proposed else next(made, None) for draft in drafts]
+
+
+def _said(new: Memory) -> dict[str, Any]:
+    """What a memory takes over from one that is said in its place."""
+    names = ("text", "text_hash", "value", "tags", "confidence", "trust", "pinned", "expires_at")
+    return {name: getattr(new, name) for name in names}
