@@ -32,10 +32,14 @@ def _watch(event: str, arguments: tuple[object, ...]) -> None:
     if name.startswith("lsm.db"):
         if not caller.replace("\\", "/").endswith(_ALLOWED):
             opened.append(f"{path} by {caller}:{frame.f_lineno}")
-    elif _writes(arguments) and caller.startswith(_PACKAGE) and not name.startswith(_BESIDE):
+    elif (
+        caller.startswith(_PACKAGE)
+        and _writes(arguments)
+        and not name.startswith(_BESIDE)
         # The home is the folder that holds the database.
-        if os.path.lexists(os.path.join(folder, "lsm.db")):
-            opened.append(f"{path} written by {caller}:{frame.f_lineno}")
+        and os.path.lexists(os.path.join(folder, "lsm.db"))
+    ):
+        opened.append(f"{path} written by {caller}:{frame.f_lineno}")
 
 
 def _writes(arguments: tuple[object, ...]) -> bool:

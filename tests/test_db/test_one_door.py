@@ -13,7 +13,14 @@ PACKAGE = Path(__file__).parents[2] / "lsm"
 DRIVERS = {"apsw", "sqlite3", "psycopg", "psycopg_pool", "pysqlite3", "asyncpg", "sqlalchemy"}
 SERVICES = {"agents", "ingest", "query", "remote", "migration"}
 FACES = {"adapters", "cli", "mcp", "web", "tour"}
-WIRING = {"agency", "app", "doctor", "places", "setup", "wiring"}  # put services together for the faces
+WIRING = {
+    "agency",
+    "app",
+    "doctor",
+    "places",
+    "setup",
+    "wiring",
+}  # put services together for the faces
 GROUND = {"clock", "errors", "paths", "processes"}
 # What each room may import from the package; itself always.
 ALLOWED = {
