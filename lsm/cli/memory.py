@@ -8,6 +8,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lsm.cli import output
+from lsm.cli.memory_output import (
+    candidate_line,
+    candidate_row,
+    memory_line,
+    memory_row,
+    print_memories,
+    print_memory,
+    result_row,
+)
 from lsm.cli.nearest import NearestGroup
 from lsm.cli.options import as_json, parse_duration, parse_instant
 from lsm.errors import InvalidError, NotFoundError
@@ -15,7 +24,7 @@ from lsm.errors import InvalidError, NotFoundError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from lsm.agents.memory import Candidate, Memory
+    from lsm.agents.memory import Memory
     from lsm.cli import Settings
 
 in_scope = click.option("--scope", metavar="S", help="A path such as agents/researcher.")
@@ -85,7 +94,7 @@ def search(settings: Settings, query: str, as_json: bool, explain: bool, **optio
         output.print_json([memory_row(hit) for hit in found])
         return
     for hit in found:
-        click.echo(f"{hit.score:.3f}  {_line(hit)}")
+        click.echo(f"{hit.score:.3f}  {memory_line(hit)}")
         if explain:
             click.echo("       " + ", ".join(f"{k} {v:.3f}" for k, v in hit.parts.items()))
 
@@ -103,7 +112,7 @@ def search(settings: Settings, query: str, as_json: bool, explain: bool, **optio
 def list_(settings: Settings, as_json: bool, **options: Any) -> None:
     """List memories, newest first."""
     with settings.open() as mind:
-        _print_memories(mind.memories.list(**_set(options)), as_json=as_json)
+        print_memories(mind.memories.list(**_set(options)), as_json=as_json)
 
 
 @memory.command()
@@ -120,7 +129,7 @@ def get(settings: Settings, memory_id: str, as_json: bool) -> None:
     if as_json:
         output.print_json(memory_row(found) | {"sources": sources})
         return
-    click.echo(_line(found))
+    click.echo(memory_line(found))
     for source in sources:
         mark = "  (stale)" if source.stale_since else ""
         click.echo(f"  from {output.clean(source.ref)}{mark}")
@@ -156,7 +165,7 @@ def edit(settings: Settings, memory_id: str, as_json: bool, **given: Any) -> Non
         changed = mind.memories.update(
             memory_id, expect_version=given["expect_version"], reason=given["reason"], **changes
         )
-    _print_memory(changed, as_json=as_json)
+    print_memory(changed, as_json=as_json)
 
 
 @memory.command()
@@ -167,7 +176,7 @@ def edit(settings: Settings, memory_id: str, as_json: bool, **given: Any) -> Non
 def delete(settings: Settings, memory_id: str, reason: str, as_json: bool) -> None:
     """Take a memory out of use; `restore` brings it back, `purge` forgets it for good."""
     with settings.open() as mind:
-        _print_memory(mind.memories.delete(memory_id, reason=reason), as_json=as_json)
+        print_memory(mind.memories.delete(memory_id, reason=reason), as_json=as_json)
 
 
 @memory.command()
@@ -182,7 +191,7 @@ def restore(
     """Bring a memory back, or back to an earlier version."""
     with settings.open() as mind:
         restored = mind.memories.restore(memory_id, version=version, reason=reason)
-    _print_memory(restored, as_json=as_json)
+    print_memory(restored, as_json=as_json)
 
 
 @memory.command()
@@ -235,7 +244,7 @@ def candidates(settings: Settings, as_json: bool, **options: Any) -> None:
         output.print_json([candidate_row(candidate) for candidate in found])
         return
     for candidate in found:
-        click.echo(_candidate_line(candidate))
+        click.echo(candidate_line(candidate))
 
 
 @memory.command()
@@ -261,7 +270,7 @@ def promote(
             raise InvalidError("promote", "--text and --into go with a single ID")
         else:
             promoted = mind.memories.promote_many(candidate_ids, reason=reason)
-    _print_memories(promoted, as_json=as_json)
+    print_memories(promoted, as_json=as_json)
 
 
 @memory.command()
@@ -411,58 +420,6 @@ def import_(settings: Settings, file: str, scope: str | None, as_json: bool) -> 
         click.echo(f"  {output.clean(problem)}", err=True)
 
 
-def memory_row(found: Memory) -> dict[str, Any]:
-    """A memory with the fields of the JSON contract."""
-    from lsm.agents.memory import as_row
-
-    return as_row(found)
-
-
-def candidate_row(candidate: Candidate) -> dict[str, Any]:
-    """A candidate with the fields of the JSON contract."""
-    from lsm.agents.memory import as_candidate_row
-
-    return as_candidate_row(candidate)
-
-
-def result_row(result: Any) -> dict[str, Any]:
-    """What `add` did, with the fields of the JSON contract."""
-    return {
-        "outcome": result.outcome,
-        "id": result.id,
-        "candidate_id": result.candidate.id if result.candidate else None,
-        "similar": [memory_row(hit) for hit in result.similar],
-    }
-
-
 def _set(options: dict[str, Any]) -> dict[str, Any]:
     """Only what the user has given: the store has its own defaults."""
     return {name: value for name, value in options.items() if value not in (None, (), "")}
-
-
-def _print_memory(found: Memory, *, as_json: bool) -> None:
-    if as_json:
-        output.print_json(memory_row(found))
-    else:
-        click.echo(_line(found))
-
-
-def _print_memories(found: Sequence[Memory], *, as_json: bool) -> None:
-    if as_json:
-        output.print_json([memory_row(each) for each in found])
-        return
-    for each in found:
-        click.echo(_line(each))
-
-
-def _line(found: Memory) -> str:
-    marks = [found.type, found.scope, *(f"#{tag}" for tag in found.tags)]
-    marks += ["stale"] if found.stale else []
-    marks += [found.status] if found.status != "active" else []
-    return f"{found.id}  {output.clean(found.text)}  [{output.clean(' '.join(marks))}]"
-
-
-def _candidate_line(candidate: Candidate) -> str:
-    flags = f"  look twice: {', '.join(candidate.flags)}" if candidate.flags else ""
-    by = f"  [by {output.clean(candidate.provenance)}]" if candidate.provenance else ""
-    return f"{candidate.id}  {output.clean(candidate.memory.text)}{by}{flags}"
