@@ -9,6 +9,7 @@ import click
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
+in_scope = click.option("--scope", metavar="S", help="A path such as agents/researcher.")
 as_json = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 
 
