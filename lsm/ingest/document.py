@@ -51,5 +51,5 @@ class ParseError(Exception):
 
     def __init__(self, code: str, reason: str) -> None:
         super().__init__(reason)
-        self.code = code  # stable, e.g. "encrypted"; see docs/reference/errors
+        self.code = code  # stable, e.g. "encrypted"; see docs/reference/ingest-codes.md
         self.reason = reason  # one plain line for the person whose file it is

@@ -38,7 +38,6 @@ SELECT source_path, code, reason, file_size, mtime_ns, ctime_ns, chunking, attem
 """
 _SOME = _COLUMNS + " WHERE source_path IN :paths[] ORDER BY source_path"
 _ALL = _COLUMNS + " ORDER BY source_path"
-_COUNT = "SELECT count(*) FROM lsm_ingest_errors"
 
 
 @dataclass(frozen=True)
@@ -71,11 +70,6 @@ def load_failures(db: Database, paths: Sequence[str] | None = None) -> list[Fail
     """All that could not be read, or those of *paths*, by path."""
     rows = db.tuples(_ALL) if paths is None else db.tuples(_SOME, paths=list(paths))
     return [FailedFile(*row) for row in rows]
-
-
-def count_failures(db: Database) -> int:
-    """How many files could not be read."""
-    return db.tuples(_COUNT)[0][0]
 
 
 def _row(failure: FailedFile, now: str) -> dict[str, object]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -170,8 +169,3 @@ def _in(desk: Desk, ttl: Any) -> datetime | None:
 def _plain(value: Any) -> Any:
     # As it will be read back: tuples become lists, dates become texts.
     return None if value is None else msgspec.json.decode(checks.value(value))
-
-
-def with_fields(memory: Memory, fields: dict[str, Any]) -> Memory:
-    """*memory* as it is going to be."""
-    return replace(memory, **fields)

@@ -47,12 +47,12 @@ def _check_root(key: str, root: str) -> None:
 class EmbeddingConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What turns text into vectors. Keys of services come from the environment only."""
 
-    model: str = "wordllama"
-    base_url: str | None = None
-    dimension: Positive | None = None
-    query_prefix: str = ""
-    document_prefix: str = ""
-    api_key_env: str = "OPENAI_API_KEY"
-    timeout_s: Annotated[float, Meta(gt=0)] = 60.0
-    batch_tokens: Positive = 8192
-    offline: bool = False
+    model: str = "wordllama"  # or fastembed:, model2vec:, sentence-transformers:, ollama:, openai:
+    base_url: str | None = None  # of the server; without it, the kind's own
+    dimension: Positive | None = None  # asked of a server; a local model's vectors are cut to it
+    query_prefix: str = ""  # put before every query; many models are trained with one
+    document_prefix: str = ""  # put before every passage
+    api_key_env: str = "OPENAI_API_KEY"  # the variable that holds the key; never the key itself
+    timeout_s: Annotated[float, Meta(gt=0)] = 60.0  # seconds a request may take
+    batch_tokens: Positive = 8192  # estimated tokens in one request
+    offline: bool = False  # models come from this machine's caches or not at all
