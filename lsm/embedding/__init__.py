@@ -34,18 +34,15 @@ DEFAULT = "wordllama"
 
 class _Kind(NamedTuple):
     module: str  # in this package; its `open_backend` makes the backend
-    needs: str  # the package that must be installed
-    extra: str  # of ours, which installs that package
+    extra: str | None  # of ours, which installs the package of the same name as the module
 
 
 _KINDS = {
-    "fastembed": _Kind("fastembed", "fastembed", "fastembed"),
-    "model2vec": _Kind("model2vec", "model2vec", "model2vec"),
-    "sentence-transformers": _Kind(
-        "sentence_transformers", "sentence_transformers", "sentence-transformers"
-    ),
-    "ollama": _Kind("ollama", "httpx", "remote-embedding"),
-    "openai": _Kind("openai", "httpx", "remote-embedding"),
+    "fastembed": _Kind("fastembed", "fastembed"),
+    "model2vec": _Kind("model2vec", "model2vec"),
+    "sentence-transformers": _Kind("sentence_transformers", "sentence-transformers"),
+    "ollama": _Kind("ollama", None),
+    "openai": _Kind("openai", None),
 }
 
 
@@ -79,8 +76,8 @@ def _opener(name: str) -> Callable[[EmbeddingSettings], Backend]:
         raise ConfigError("embedding", _unknown(name, kind))
     if not model.strip():
         raise ConfigError("embedding", f"{kind} needs a model: {kind}:MODEL")
-    module, needs, extra = _KINDS[kind]
-    if find_spec(needs) is None:
+    module, extra = _KINDS[kind]
+    if extra is not None and find_spec(module) is None:
         raise MissingExtraError(name, extra)
     adapter = import_module(f"lsm.embedding.{module}")
     return lambda settings: adapter.open_backend(model, settings)

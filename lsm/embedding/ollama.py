@@ -1,4 +1,4 @@
-"""Models served by Ollama (extra: remote-embedding).
+"""Models served by Ollama.
 
 The protocol is `POST /api/embed`, which takes and answers lists.
 """

@@ -1,4 +1,4 @@
-"""Models behind OpenAI's embeddings protocol, at OpenAI or anywhere (extra: remote-embedding).
+"""Models behind OpenAI's embeddings protocol, at OpenAI or anywhere.
 
 vLLM, llama.cpp, LM Studio, Text Embeddings Inference, LiteLLM and most hosts speak it:
 `POST {base_url}/embeddings`.

@@ -60,8 +60,6 @@ def test_a_name_that_is_none_gets_the_nearest_that_is(name: str, problem: str) -
         ("fastembed:BAAI/bge-small-en-v1.5", "fastembed", "fastembed"),
         ("model2vec:minishlab/potion-base-8M", "model2vec", "model2vec"),
         ("sentence-transformers:a/b", "sentence_transformers", "sentence-transformers"),
-        ("ollama:nomic-embed-text:v1.5", "httpx", "remote-embedding"),
-        ("openai:text-embedding-3-small", "httpx", "remote-embedding"),
     ],
 )
 def test_a_missing_extra_is_named(
