@@ -12,6 +12,7 @@ import re
 import unicodedata
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import lru_cache
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
@@ -100,6 +101,14 @@ class LangGraphStore(BaseStore):
             "omit_expired": True,
             "default_ttl": default_ttl,
         }
+
+    def get(
+        self, namespace: tuple[str, ...], key: str, *, refresh_ttl: bool | None = None
+    ) -> Item | None:
+        """As a `batch` of one: it is what a graph does most. *refresh_ttl* changes nothing."""
+        op = GetOp(namespace, str(key), refresh_ttl is not False)
+        validate_op_namespace(op)
+        return self._get(op)
 
     def batch(self, ops: Iterable[Op]) -> list[Result]:
         """The result of each of *ops*, in order; reads see what was there before the puts.
@@ -202,12 +211,10 @@ class LangGraphStore(BaseStore):
         return sorted(kept)[op.offset : op.offset + op.limit]
 
     def _scope(self, namespace: tuple[str, ...]) -> str:
-        labels = [_spelled(label, _LABEL) for label in namespace]
-        return "/".join([self._root, *labels] if self._root else labels)
+        return _scope(self._root, tuple(namespace))
 
     def _namespace(self, scope: str) -> tuple[str, ...]:
-        below = scope[len(self._root) + 1 :] if self._root else scope
-        return tuple(map(unquote, below.split("/"))) if below else ()
+        return _namespace(scope[len(self._root) + 1 :] if self._root else scope)
 
     def _item(self, memory: Memory) -> dict[str, Any]:
         return {
@@ -224,6 +231,18 @@ def _search_item(fields: dict[str, Any], memory: Memory) -> SearchItem:
     return SearchItem(**fields, score=memory.score if isinstance(memory, Hit) else None)
 
 
+@lru_cache(maxsize=4096)
+def _scope(root: str, namespace: tuple[str, ...]) -> str:
+    labels = [_spelled(label, _LABEL) for label in namespace]
+    return "/".join([root, *labels] if root else labels)
+
+
+@lru_cache(maxsize=4096)
+def _namespace(below: str) -> tuple[str, ...]:
+    return tuple(map(unquote, below.split("/"))) if below else ()
+
+
+@lru_cache(maxsize=4096)  # the labels of a namespace come with every call
 def _spelled(word: str, unsafe: re.Pattern[str]) -> str:
     """*word* so that it can be stored and `unquote` gives it back."""
     if not unicodedata.is_normalized("NFC", word):

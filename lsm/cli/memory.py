@@ -15,9 +15,19 @@ from lsm.cli.memory_output import (
     memory_row,
     print_memories,
     print_memory,
+    print_receipt,
     result_row,
 )
-from lsm.cli.memory_upkeep import expire, export_, import_, revert, stats, verify
+from lsm.cli.memory_upkeep import (
+    confirm,
+    expire,
+    export_,
+    import_,
+    quarantine,
+    revert,
+    stats,
+    verify,
+)
 from lsm.cli.nearest import NearestGroup
 from lsm.cli.options import as_json, in_scope, parse_duration, parse_instant
 from lsm.errors import InvalidError, NotFoundError
@@ -64,6 +74,7 @@ def add(settings: Settings, text: str, as_json: bool, **fields: Any) -> None:
     given = {"type": fields.pop("type_"), "pinned": fields.pop("pin"), **fields}
     with settings.open() as mind:
         result = mind.memories.add(text, ttl=ttl, review=propose, **_set(given))
+        sources = mind.memories.sources(result.id)
     if as_json:
         output.print_json(result_row(result))
         return
@@ -71,6 +82,10 @@ def add(settings: Settings, text: str, as_json: bool, **fields: Any) -> None:
     candidate = result.candidate
     shown = candidate.id if candidate is not None and result.outcome == "proposed" else result.id
     click.echo(f"{words[result.outcome]}: {shown}")
+    for source in sources:
+        if source.kind == "document" and source.document_id is None:
+            path = output.clean(source.ref)
+            click.echo(f"  {path} is not in the library yet: held to it once ingested", err=True)
     for near in result.similar:
         click.echo(f"  similar: {near.id}  {output.clean(near.text)}", err=True)
 
@@ -131,8 +146,10 @@ def get(settings: Settings, memory_id: str, as_json: bool) -> None:
         return
     click.echo(memory_line(found))
     for source in sources:
+        line = f"#{source.line}" if source.line else ""
         mark = "  (stale)" if source.stale_since else ""
-        click.echo(f"  from {output.clean(source.ref)}{mark}")
+        quote = f": {output.clean(source.quote)}" if source.quote else ""
+        click.echo(f"  from {output.clean(source.ref)}{line}{quote}{mark}")
 
 
 @memory.command()
@@ -199,15 +216,16 @@ def restore(
 @as_json
 @click.pass_obj
 def purge(settings: Settings, memory_id: str, as_json: bool) -> None:
-    """Forget a memory for good, from every table and byte, and prove it (status 1 if not)."""
+    """Forget a memory for good, from every table and byte, and prove it (status 1 if not).
+
+    The same words in a document or another memory stay, and are named.
+    """
     with settings.open() as mind:
         receipt = mind.memories.purge(memory_id)
     if as_json:
         output.print_json(receipt)
     else:
-        click.echo(f"{receipt.rows} rows gone, {receipt.bytes_found} bytes left. {receipt.note}")
-        for place in receipt.remains:
-            click.echo(f"  the same words stand in {output.clean(place)}", err=True)
+        print_receipt(receipt)
     sys.exit(0 if receipt.bytes_found == 0 else 1)
 
 
@@ -311,8 +329,14 @@ def context(settings: Settings, query: str, budget: int, scope: str | None, as_j
         found = mind.memories.context(query, budget_tokens=budget, scope=scope)
     if as_json:
         output.print_json(found)
-    else:
+    elif found.text:
         click.echo(found.text)
+    if found.needed:
+        click.echo(
+            f"nothing fits into {budget} tokens: {found.dropped} found, the shortest needs "
+            f"--budget {found.needed}",
+            err=True,
+        )
 
 
 def _set(options: dict[str, Any]) -> dict[str, Any]:
@@ -320,5 +344,5 @@ def _set(options: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in options.items() if value not in (None, (), "")}
 
 
-for upkeep in (verify, expire, revert, stats, export_, import_):
+for upkeep in (verify, confirm, expire, quarantine, revert, stats, export_, import_):
     memory.add_command(upkeep)

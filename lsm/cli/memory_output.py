@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from lsm.agents.memory import Candidate, Memory
+    from lsm.agents.memory.values import PurgeReceipt
 
 
 def memory_row(found: Memory) -> dict[str, Any]:
@@ -66,5 +67,17 @@ def memory_line(found: Memory) -> str:
 def candidate_line(candidate: Candidate) -> str:
     """A candidate on one line, for people."""
     flags = f"  look twice: {', '.join(candidate.flags)}" if candidate.flags else ""
+    flags += f"  merges {', '.join(candidate.merges)}" if candidate.merges else ""
     by = f"  [by {output.clean(candidate.provenance)}]" if candidate.provenance else ""
     return f"{candidate.id}  {output.clean(candidate.memory.text)}{by}{flags}"
+
+
+def print_receipt(receipt: PurgeReceipt) -> None:
+    """What a purge removed, and what else says the same, for people."""
+    left = f"{receipt.bytes_found} traces left" if receipt.bytes_found else "no byte left"
+    click.echo(f"{receipt.rows} rows gone, {left}" + (f"; {receipt.note}" if receipt.note else ""))
+    for other in receipt.also_in:
+        line = f"#{other.line}" if other.line else ""
+        version = "" if other.current else " (an earlier version)"
+        name = output.clean(f"{other.path or other.id}{line}{version}")
+        click.echo(f"  the same words are in {other.kind} {name}", err=True)

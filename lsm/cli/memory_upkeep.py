@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from lsm.cli import output
-from lsm.cli.memory_output import memory_row
-from lsm.cli.options import as_json, in_scope
+from lsm.cli.memory_output import memory_row, print_memories, print_memory
+from lsm.cli.options import as_json, in_scope, parse_instant
 
 if TYPE_CHECKING:
     from lsm.cli import Settings
@@ -25,9 +25,18 @@ def verify(settings: Settings, scope: str | None, as_json: bool) -> None:
         report = mind.memories.verify(scope=scope)
     if as_json:
         rows = [vars(f) | {"memory": memory_row(f.memory)} for f in report.stale]
-        output.print_json({"checked": report.checked, "fresh": report.fresh, "stale": rows})
+        output.print_json(
+            {
+                "checked": report.checked,
+                "fresh": report.fresh,
+                "stale": rows,
+                "waiting": report.waiting,
+            }
+        )
         return
     click.echo(f"{report.checked} sources, {report.fresh} fresh, {len(report.stale)} not")
+    if report.waiting:
+        click.echo(f"{report.waiting} wait for a document that is not in the library yet")
     for finding in report.stale:
         click.echo(f"{finding.memory.id}  {output.clean(finding.memory.text)}")
         click.echo(f"  {finding.state} in {output.clean(finding.source.ref)}")
@@ -64,6 +73,45 @@ def revert(settings: Settings, run_id: str, yes: bool, as_json: bool) -> None:
         click.echo(f"{step.action:<8} {step.id}  {output.clean(step.text)}  {step.why}")
     if undone and not yes:
         click.echo("nothing was changed; run again with --yes", err=True)
+
+
+@click.command()
+@click.argument("memory_id", metavar="ID")
+@click.option("--reason", default="", metavar="R", help="Why; kept in the history.")
+@as_json
+@click.pass_obj
+def confirm(settings: Settings, memory_id: str, reason: str, as_json: bool) -> None:
+    """Say that a stale memory is true all the same: it rests on its source as it is now."""
+    with settings.open() as mind:
+        print_memory(mind.memories.confirm(memory_id, reason=reason), as_json=as_json)
+
+
+@click.command()
+@click.option("--source", metavar="PATH|URL", help="What names this source.")
+@click.option("--run", "run_id", metavar="ID", help="What this run wrote.")
+@click.option("--author", metavar="NAME", help="What this author wrote.")
+@click.option("--since", metavar="DATE", help="What was written then or later.")
+@click.option("--reason", default="", metavar="R", help="Why; kept in the history.")
+@click.option("--yes", is_flag=True, help="Do it; without, it is only shown.")
+@as_json
+@click.pass_obj
+def quarantine(
+    settings: Settings, since: str | None, yes: bool, as_json: bool, **given: Any
+) -> None:
+    """Lock away what can no longer be trusted, and what was derived from it.
+
+    All of what is named must fit. Shown first, done with --yes; `restore` brings one back.
+    """
+    from lsm.agents.memory import Suspicion
+
+    suspicion = Suspicion(since=parse_instant(since, "since"), **given)
+    with settings.open() as mind:
+        found = mind.memories.suspected(suspicion)
+        if yes:
+            mind.memories.quarantine(suspicion)
+    print_memories(found, as_json=as_json)
+    if found and not yes:
+        click.echo(f"{len(found)} found; nothing was changed; run again with --yes", err=True)
 
 
 @click.command()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from lsm.cli import output
+from lsm.errors import RefusedError
 
 if TYPE_CHECKING:
     from lsm.agents.memory import Candidate, MemoryStore
@@ -25,7 +26,10 @@ def review_queue(memories: MemoryStore, scope: str | None) -> None:
             if key == "q":
                 _end(done)
                 return
-            done += _decide(memories, candidate, key)
+            try:
+                done += _decide(memories, candidate, key)
+            except RefusedError as error:  # decided by somebody else, or outdated: the next one
+                click.echo(f"lsm: {error}", err=True)
         cursor = page.cursor
         if cursor is None:
             _end(done)
@@ -38,10 +42,17 @@ def _show(memories: MemoryStore, candidate: Candidate) -> None:
     click.echo(f"  {memory.type} in {output.clean(memory.scope)}, trust {memory.trust}")
     click.echo(f"  by {output.clean(candidate.provenance)}  {output.clean(candidate.rationale)}")
     for source in memories.sources(memory.id):
+        if source.kind == "memory" and source.ref in candidate.merges:
+            continue  # named below
         click.echo(f"  from {output.clean(source.ref)}: {output.clean(source.quote)[:200]}")
+    for old in (*candidate.merges, *([candidate.supersedes] if candidate.supersedes else [])):
+        replaced = memories.get(old, hidden=True)
+        click.echo(f"  takes the place of {old}: {output.clean(replaced.text if replaced else '')}")
     for flag in candidate.flags:
         click.echo(click.style(f"  look twice: {flag}", fg="yellow"))
     for near in memories.similar(memory.text, memory.scope):
+        if near.id in candidate.merges:
+            continue
         click.echo(f"  similar, {near.id}: {output.clean(near.text)}")
 
 

@@ -42,6 +42,15 @@ class MemoryWhere:
 
 
 @dataclass(frozen=True)
+class Question:
+    """What is asked in words, in meaning, or both."""
+
+    words: TextQuery | None
+    vector: Vector | None  # shape (d,), float32, unit length
+    model: str  # which made the vector
+
+
+@dataclass(frozen=True)
 class Found:
     """A memory's number and how well it fits; higher is better, the scale is the leg's own."""
 
@@ -102,6 +111,20 @@ class MemoryIndex(Protocol):
             model: memories whose vector another model made are not compared.
             k: at least 1; fewer come back only when fewer memories qualify.
             where: which memories qualify.
+        """
+        ...
+
+    def answers(
+        self, question: Question, k: int, where: MemoryWhere
+    ) -> tuple[list[Found], list[Found]]:
+        """What `matching` and `nearest` find; what is not asked finds nothing."""
+        ...
+
+    def mend(self) -> dict[str, int]:
+        """Drop vectors of what may not be recalled, and write the full text anew.
+
+        Returns:
+            What was done, each with a number of rows.
         """
         ...
 

@@ -1,8 +1,9 @@
 """Which paths a glob means: ``*`` within a folder, ``**`` across folders.
 
-A pattern that begins at the root (``/`` or ``~``) describes whole paths; any other may begin at
-any folder. One that names a folder means everything below it. ``?`` is one character, ``[a-z]``
-one of these, ``[!a-z]`` one that is none of these; a bracket that nothing closes is itself.
+A pattern that begins at the root (``/``, ``~`` or, for what was kept of the web, ``https://``)
+describes whole paths; any other may begin at any folder. One that names a folder means everything
+below it. ``?`` is one character, ``[a-z]`` one of these, ``[!a-z]`` one that is none of these; a
+bracket that nothing closes is itself.
 
 Every text is a pattern, and none is slow: after a star, the first place where the rest fits is
 as good as any later one, so it is taken for good (the atomic groups) and never tried again.
@@ -14,7 +15,7 @@ import os
 import re
 from functools import lru_cache
 
-_ROOT = re.compile(r"(?:[A-Za-z]:)?/")
+_ROOT = re.compile(r"https?://|(?:[A-Za-z]:)?/")
 _WILD = re.compile(r"[*?[]")
 _PIECE = re.compile(r"\*+|\?|\[!?[^\]]+\]|.", re.DOTALL)
 _RANGE = re.compile(r"(.)-(.)|(.)", re.DOTALL)
@@ -49,7 +50,8 @@ def fixed_start(pattern: str) -> str:
         return ""
     whole = root + "/".join(folders)
     wild = _WILD.search(whole)
-    return (whole[: wild.start()] if wild else whole).replace("/", os.sep)
+    start = whole[: wild.start()] if wild else whole
+    return start if root.startswith("http") else start.replace("/", os.sep)
 
 
 def _taken_apart(pattern: str) -> tuple[str, list[str]]:

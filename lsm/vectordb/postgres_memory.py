@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING
 from lsm.vectordb.memory_index import COMMON, Found
 from lsm.vectordb.postgres_words import WordTable
 from lsm.vectordb.resident_memories import REWRITTEN
-from lsm.vectordb.stored_memories import NUMBERS, Dialect, StoredMemories, given
+from lsm.vectordb.stored_memories import (
+    DROP_STRAYS,
+    LABELS_THAT_DIFFER,
+    NUMBERS,
+    Dialect,
+    StoredMemories,
+)
 from lsm.vectordb.vectors import checked, halfvec
 
 if TYPE_CHECKING:
@@ -19,18 +25,11 @@ if TYPE_CHECKING:
 
     from lsm.db import Database
     from lsm.vectordb.base import TextQuery, Vector
-    from lsm.vectordb.memory_index import MemoryWhere
+    from lsm.vectordb.memory_index import MemoryWhere, Question
 
-_ALLOWED = """
-  FROM lsm_active_memories m
- WHERE (m.expires_at IS NULL OR m.expires_at > :now)
-   AND (:any_type OR m.memory_type IN :types[])
-   AND (:any_trust OR m.trust IN :trusts[])
-   AND (CAST(:key AS TEXT) IS NULL OR m.memory_key = :key)
-   AND (:some_tag = '' OR strpos(m.tags_json, :some_tag) > 0)
+_MEMBERS = """
    AND (:some_member = '' OR strpos(m.value_json, :some_member) > 0)
-   AND (:no_tags OR CAST(m.tags_json AS jsonb) @> CAST(:tags AS jsonb))
-   AND (CAST(:value AS TEXT) IS NULL OR CAST(m.value_json AS jsonb) @> CAST(:value AS jsonb))
+   AND CAST(m.value_json AS jsonb) @> CAST(:value AS jsonb)
 """
 _NEAREST = """
 WITH allowed AS MATERIALIZED (
@@ -42,15 +41,17 @@ _CLOSEST_FIRST = """)
 SELECT number, 1.0 - (embedding <=> CAST(:query AS halfvec)) AS score
   FROM allowed ORDER BY score DESC, number LIMIT :k
 """
+# The trigger does it; the words and the vector of a text that stays the same are the same.
+_INDEX_AGAIN = "UPDATE lsm_agent_memories SET text = text WHERE status = 'active'"
 _ORPHANS = """
 SELECT (SELECT count(*) FROM vec_memories v WHERE NOT EXISTS (
             SELECT 1 FROM lsm_active_memories m WHERE m.number = v.number)),
        (SELECT count(*) FROM lsm_active_memories m WHERE NOT EXISTS (
             SELECT 1 FROM memories_fts f WHERE f.number = m.number)),
        (SELECT count(*) FROM memories_fts f WHERE NOT EXISTS (
-            SELECT 1 FROM lsm_active_memories m WHERE m.number = f.number))
+            SELECT 1 FROM lsm_active_memories m WHERE m.number = f.number)),
 """
-_DIALECT = Dialect(_ALLOWED, "CAST(:embedding AS halfvec)", halfvec, _ORPHANS)
+_DIALECT = Dialect(_MEMBERS, "CAST(:embedding AS halfvec)", halfvec, _ORPHANS + LABELS_THAT_DIFFER)
 
 
 class PostgresMemoryIndex(StoredMemories):
@@ -64,20 +65,39 @@ class PostgresMemoryIndex(StoredMemories):
         # Nothing is kept here; the counter is for whoever reads a copy of this database.
         self._db.run(REWRITTEN)
 
+    def mend(self) -> dict[str, int]:
+        with self._db.transaction():
+            strays = self._db.run(DROP_STRAYS)
+            self._db.run("DELETE FROM memories_fts")
+            rows = self._db.run(_INDEX_AGAIN)
+            self.label_again()
+            self._db.run(REWRITTEN)
+        return {"vectors without memory": strays, "memories indexed": rows}
+
     def traces(self, number: int) -> list[bytes]:  # noqa: ARG002 - the files are the server's
         return []
 
     def matching(self, query: TextQuery, k: int, where: MemoryWhere) -> list[Found]:
-        allowed = NUMBERS + self._from(where)
         with self._db.snapshot():
+            allowed = self._filter(where)
             chosen = self._chosen(query)
-            rows = self._words.best(query.phrases, chosen, allowed, **given(where), k=k)
+            among = NUMBERS + allowed.sql
+            rows = self._words.best(query.phrases, chosen, among, **allowed.params, k=k)
         return [Found(*row) for row in rows]
 
     def nearest(self, query: Vector, model: str, k: int, where: MemoryWhere) -> list[Found]:
         literal = halfvec(checked(query, len(query)))
-        rows = self._ask(_NEAREST, where, _CLOSEST_FIRST, model=model, query=literal, k=k)
+        allowed = self._filter(where)
+        rows = self._ask(_NEAREST, allowed, _CLOSEST_FIRST, model=model, query=literal, k=k)
         return [Found(number, float(score)) for number, score in rows]
+
+    def answers(
+        self, question: Question, k: int, where: MemoryWhere
+    ) -> tuple[list[Found], list[Found]]:
+        text = self.matching(question.words, k, where) if question.words else []
+        if question.vector is None:
+            return text, []
+        return text, self.nearest(question.vector, question.model, k, where)
 
     def _chosen(self, query: TextQuery) -> dict[str, int]:
         """The lexemes that count, with how many memories have each.

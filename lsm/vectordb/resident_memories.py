@@ -10,6 +10,8 @@ import numpy as np
 from lsm.vectordb.vectors import STORED
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from lsm.db import Database
@@ -22,6 +24,8 @@ SELECT number, changed, embedding FROM vec_memories
 # Counts what must not stay in any process's memory: vectors that were purged.
 _REWRITES = "SELECT next_value FROM lsm_counters WHERE name = 'memory_rewrites'"
 REWRITTEN = "UPDATE lsm_counters SET next_value = next_value + 1 WHERE name = 'memory_rewrites'"
+# As many as have ever been written.
+_MOST = "SELECT next_value - 1 FROM lsm_counters WHERE name = 'memory_vector'"
 
 
 class ResidentMemories:
@@ -37,20 +41,42 @@ class ResidentMemories:
         self._rewrites = -1
         self._forget()
 
-    def scores(self, db: Database, query: Vector) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    def pays(self, db: Database, count: int) -> bool:
+        """Whether to compare *count* vectors here rather than to read them from the file.
+
+        Once so many have been read as there are, keeping them would have cost no more.
+        """
+        with self._lock:
+            if not self._at:
+                self._read += count
+            return bool(self._at) or self._read >= db.tuples(_MOST)[0][0]
+
+    def scores(
+        self, db: Database, query: Vector, among: Sequence[int] | None = None
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """Numbers, and the cosine of each with *query* (unit length); both of shape (n,).
 
         Never called inside a write transaction: what it has seen could be rolled back.
+
+        Args:
+            db: where the vectors are.
+            query: shape (d,), float32.
+            among: only these numbers; those without a vector of the model are left out.
         """
         with self._lock:
             self._refresh(db)
             # Scored under the lock, because a later refresh writes into the same rows.
             count = len(self._at)
-            scores = self._matrix[:count] @ query if count else np.zeros(0, np.float32)
-            return self._numbers[:count].copy(), scores
+            if not count:
+                return self._numbers[:0].copy(), np.zeros(0, np.float32)
+            if among is None:
+                return self._numbers[:count].copy(), self._matrix[:count] @ query
+            rows = [self._at[number] for number in among if number in self._at]
+            return self._numbers[rows], self._matrix[rows] @ query
 
     def _forget(self) -> None:
         self._last = 0
+        self._read = 0  # vectors from the file, while none were kept
         self._at: dict[int, int] = {}  # number -> row
         self._numbers = np.zeros(0, np.int64)
         self._matrix = np.zeros((0, 0), np.float32)

@@ -5,30 +5,26 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
+from lsm.vectordb.memory_filters import compiled
 from lsm.vectordb.vectors import checked
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
     from typing import LiteralString
 
     from lsm.db import Database
     from lsm.vectordb.base import Vector
+    from lsm.vectordb.memory_filters import Filter
     from lsm.vectordb.memory_index import MemoryWhere
 
-# A range of the index on scopes.
-_BELOW = """
-   AND m.scope >= :scope AND m.scope < :scope_end
-   AND (m.scope = :scope OR (:below AND substr(m.scope, length(:scope) + 1, 1) = '/'))
-"""
 NUMBERS = "SELECT m.number"
-_OLDER = " AND m.number < :before"
-_NEWEST = _OLDER + " ORDER BY m.number DESC LIMIT :limit"
+_NEWEST = " AND {number} < :before ORDER BY {number} DESC LIMIT :limit"
 # The plus: sorting the few of a scope beats walking down all memories in search of them.
-_NEWEST_OF_SCOPE = _OLDER + " ORDER BY +m.number DESC LIMIT :limit"
+_NEWEST_OF_SCOPE = " AND m.number < :before ORDER BY +m.number DESC LIMIT :limit"
 # Where a scope holds many, the last ones of all usually hold as many as are asked for.
-_LATEST_FIRST = _OLDER + " AND m.number >= :floor ORDER BY m.number DESC LIMIT :limit"
+_LATEST_FIRST = """
+   AND m.number < :before AND m.number >= :floor ORDER BY m.number DESC LIMIT :limit
+"""
 _WIDE, _LATEST = 2000, 10_000
 _IN_SCOPE = """
 SELECT count(*) FROM (SELECT 1 FROM lsm_active_memories
@@ -47,6 +43,20 @@ VALUES (:number, :model, :changed, {embedding})
     ON CONFLICT (number) DO UPDATE
    SET model = excluded.model, changed = excluded.changed, embedding = excluded.embedding
 """
+DROP_STRAYS = """
+DELETE FROM vec_memories
+ WHERE number NOT IN (SELECT number FROM lsm_active_memories)
+"""
+_DROP_LABELS = "DELETE FROM memory_labels"
+_WRITE_LABELS = """
+INSERT INTO memory_labels (number, label) SELECT number, label FROM lsm_memory_labels
+"""
+LABELS_THAT_DIFFER = """
+       (SELECT count(*) FROM (SELECT number, label FROM memory_labels
+                              EXCEPT SELECT number, label FROM lsm_memory_labels) AS extra)
+     + (SELECT count(*) FROM (SELECT number, label FROM lsm_memory_labels
+                              EXCEPT SELECT number, label FROM memory_labels) AS missing)
+"""
 _WITHOUT = """
 SELECT m.number FROM lsm_active_memories m
  WHERE NOT EXISTS (SELECT 1 FROM vec_memories v WHERE v.number = m.number AND v.model = :model)
@@ -58,10 +68,11 @@ SELECT m.number FROM lsm_active_memories m
 class Dialect:
     """What an engine writes in its own way."""
 
-    allowed: LiteralString  # FROM and WHERE: the one place that says what may be found
+    members: LiteralString  # the condition that a value has the members in :value, a JSON object
     embedding: LiteralString  # the parameter of that name, as a value of its column
     packed: Callable[[Vector], object]  # what is passed for it
-    orphans: LiteralString  # vectors without memory, memories without words, and the reverse
+    # Vectors without memory, memories without words, and the reverse; labels that are wrong.
+    orphans: LiteralString
 
 
 class StoredMemories:
@@ -89,6 +100,11 @@ class StoredMemories:
             ),
         )
 
+    def label_again(self) -> None:
+        """Write every label anew, in the caller's transaction."""
+        self._db.run(_DROP_LABELS)
+        self._db.run(_WRITE_LABELS)
+
     def without_vector(self, model: str, limit: int) -> list[int]:
         """See `MemoryIndex.without_vector`."""
         return [row[0] for row in self._db.tuples(_WITHOUT, model=model, limit=limit)]
@@ -96,12 +112,15 @@ class StoredMemories:
     def listed(self, where: MemoryWhere, limit: int, before: int | None = None) -> list[int]:
         """See `MemoryIndex.listed`."""
         before = 2**62 if before is None else before
-        if where.scope and self._wide(where):
+        allowed = self._filter(where)
+        if where.scope and not allowed.labelled and self._wide(where):
             found = self._latest(where, limit, before)
             if len(found) == limit:
                 return found
-        newest = _NEWEST_OF_SCOPE if where.scope else _NEWEST
-        return [row[0] for row in self._ask(NUMBERS, where, newest, limit=limit, before=before)]
+        newest = _NEWEST.format(number=allowed.number)
+        if where.scope and not allowed.labelled:
+            newest = _NEWEST_OF_SCOPE
+        return [row[0] for row in self._ask(NUMBERS, allowed, newest, limit=limit, before=before)]
 
     def _wide(self, where: MemoryWhere) -> bool:
         """Whether so many memories lie in the scope that sorting them all costs the most."""
@@ -112,62 +131,29 @@ class StoredMemories:
         """As `listed`, among the last memories before *before* alone."""
         last = min(before, self._db.tuples(_NEXT)[0][0])
         numbers = {"before": before, "floor": last - _LATEST, "limit": limit}
-        return [row[0] for row in self._ask(NUMBERS, where, _LATEST_FIRST, **numbers)]
+        return [row[0] for row in self._ask(NUMBERS, self._filter(where), _LATEST_FIRST, **numbers)]
 
     def scopes(self, where: MemoryWhere) -> list[tuple[str, int, str]]:
         """See `MemoryIndex.scopes`."""
-        return [(scope, count, at) for scope, count, at in self._ask(_SCOPES, where, _BY_SCOPE)]
+        rows = self._ask(_SCOPES, self._filter(where), _BY_SCOPE)
+        return [(scope, count, at) for scope, count, at in rows]
 
     def disagreements(self) -> list[str]:
         """See `MemoryIndex.disagreements`."""
-        vectors, unindexed, orphans = self._db.tuples(self._dialect.orphans)[0]
+        vectors, unindexed, orphans, labels = self._db.tuples(self._dialect.orphans)[0]
         counts = {
             "vectors have no active memory": vectors,
             "active memories are not in the full-text index": unindexed,
             "entries of the full-text index have no active memory": orphans,
+            "labels of memories are missing, or too many": labels,
         }
         return [f"{count} {what}" for what, count in counts.items() if count]
 
     def _ask(
-        self, what: LiteralString, where: MemoryWhere, rest: LiteralString = "", **more: object
+        self, what: LiteralString, allowed: Filter, rest: LiteralString = "", **more: object
     ) -> list[tuple[Any, ...]]:
-        """The rows of *what*, a SELECT, from the memories *where* allows; *rest* goes on."""
-        sql = what + self._from(where) + rest
-        return self._db.tuples(sql, **given(where), **more)
+        """The rows of *what*, a SELECT, from the memories that are allowed; *rest* goes on."""
+        return self._db.tuples(what + allowed.sql + rest, **allowed.params, **more)
 
-    def _from(self, where: MemoryWhere) -> LiteralString:
-        return self._dialect.allowed + (_BELOW if where.scope else "")
-
-
-def given(where: MemoryWhere) -> dict[str, Any]:
-    """*where* as parameters of `Dialect.allowed`."""
-    return {
-        "now": where.now,
-        "scope": where.scope,
-        # The character after "/": where what lies below the scope ends.
-        "scope_end": where.scope + "0",
-        "below": not where.exact_scope,
-        "any_type": not where.types,
-        "types": list(where.types),
-        "any_trust": not where.trusts,
-        "trusts": list(where.trusts),
-        "key": where.key,
-        "no_tags": not where.tags,
-        "tags": _json(where.tags),
-        "value": None if where.value is None else _json(where.value),
-        # Looked for in the JSON's text before it is parsed, which is most of the cost of a filter.
-        "some_tag": _json(where.tags[0]) if where.tags else "",
-        "some_member": _member(where.value or {}),
-    }
-
-
-def _member(value: Mapping[str, object]) -> str:
-    """A member of *value* as it is spelled in stored JSON; "" if it can be spelled otherwise."""
-    for name, wanted in value.items():
-        if isinstance(wanted, (str, bool)):  # and not numbers: 1 is 1.0
-            return f"{_json(name)}:{_json(wanted)}"
-    return ""
-
-
-def _json(value: object) -> str:
-    return msgspec.json.encode(value).decode()
+    def _filter(self, where: MemoryWhere) -> Filter:
+        return compiled(self._db, where, self._dialect.members)

@@ -113,7 +113,7 @@ def store(db: Database, clock: Clock | None = None, *, embedded: bool = True) ->
     return MemoryStore(db, clock or Clock(), WordEmbedder() if embedded else None)
 
 
-def agent(memories: MemoryStore, **more: str) -> MemoryStore:
+def agent(memories: MemoryStore, **more: str | None) -> MemoryStore:
     given = vars(AGENT) | more
     return memories.acting(Writer(**given))
 

@@ -36,6 +36,12 @@ def promoting_many(memories: MemoryStore) -> Callable[[MemoryStore], object]:
     return lambda store: store.promote_many(ids)
 
 
+def promoting_a_merge(memories: MemoryStore) -> Callable[[MemoryStore], object]:
+    old = [memories.add(text) for text in ("The port is 8080", "The port is 8080, says Ana")]
+    merged = memories.propose("The port is 8080, says Ana", merges=[each.id for each in old])
+    return lambda store: store.promote(merged.candidate.id)
+
+
 def superseding(memories: MemoryStore) -> Callable[[MemoryStore], object]:
     old = memories.add("The port is 8080", key="port")
     return lambda store: store.supersede(old.id, "The port is 9090", source="/notes/keys.md#1")
@@ -92,8 +98,8 @@ def reverting(memories: MemoryStore) -> Callable[[MemoryStore], object]:
 
 @pytest.mark.parametrize(
     "deed",
-    [promoting, promoting_many, superseding, purging, importing, adding_many, updating, deleting,
-     restoring, quarantining, reverting],
+    [promoting, promoting_many, promoting_a_merge, superseding, purging, importing, adding_many,
+     updating, deleting, restoring, quarantining, reverting],
 )  # fmt: skip
 def test_a_crash_at_any_statement_leaves_before_or_after(
     db: Database, deed: Callable[[MemoryStore], Callable[[MemoryStore], object]]

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from lsm.agents.memory import MemoryStore, NewMemory
+from lsm.agents.memory.traces import UNINDEXED
+from lsm.db import open_database
 from lsm.errors import NotFoundError, RefusedError
 from tests.test_agents import memories as fixtures
 from tests.test_agents.memories import Library, WordEmbedder, contents, store
@@ -52,8 +54,6 @@ def test_a_purged_memory_is_forgotten_by_every_process(
 
 
 def test_no_byte_of_what_was_purged_is_left_in_the_file(sqlite_url: str) -> None:
-    from lsm.db import open_database
-
     with open_database(sqlite_url) as db:
         memories = store(db)
         dice = random.Random(7)
@@ -74,8 +74,6 @@ def test_no_byte_of_what_was_purged_is_left_in_the_file(sqlite_url: str) -> None
 
 
 def test_the_byte_scan_finds_what_is_there(sqlite_url: str) -> None:
-    from lsm.db import open_database
-
     with open_database(sqlite_url) as db:
         memories = store(db)
         text = "a long story about zebras " * 2000
@@ -87,20 +85,54 @@ def test_the_byte_scan_finds_what_is_there(sqlite_url: str) -> None:
         assert db.count_bytes([b"story about zebras"]) >= 2000
 
 
-def test_words_that_stand_elsewhere_are_reported(sqlite_url: str) -> None:
-    from lsm.db import open_database
+def test_words_that_stand_elsewhere_for_their_own_reasons_are_named(db: Database) -> None:
+    library = Library(db)
+    library.write("/notes/keys.md", "# Keys\n\nKeys rotate every 90 days.")
+    library.write("/notes/old.md", "Note: keys rotate every 90 days, he said.")
+    library.write("/notes/old.md", "Nothing of it is left.")
+    memories = store(db)
+    other = memories.add("Note: keys rotate every 90 days, says Ana", scope="team")
+    gone = memories.add("once more: keys rotate every 90 days")
+    memories.update(gone.id, text="something else")
+    added = memories.add("eys rotate every 90 days")
 
+    receipt = memories.purge(added.id)
+
+    assert receipt.bytes_found == 0
+    found = {(each.kind, each.path or each.id, each.line, each.current) for each in receipt.also_in}
+    assert found >= {
+        ("document", "/notes/keys.md", 3, True),
+        ("document", "/notes/old.md", None, False),
+        ("memory", other.id, None, True),
+        ("history", gone.id, None, True),
+    }
+    assert not [each for each in receipt.also_in if added.id in (each.id, each.path)]
+
+
+def test_what_is_taken_for_unindexed_is_in_no_index(sqlite_url: str) -> None:
+    with open_database(sqlite_url) as db:
+        indexed = db.tuples(
+            "SELECT DISTINCT i.name FROM sqlite_schema s, pragma_index_list(s.name) l,"
+            " pragma_index_info(l.name) i WHERE s.type = 'table'"
+        )
+
+    assert {name for (name,) in indexed} & UNINDEXED == set()
+
+
+def test_bytes_that_no_row_explains_are_counted(sqlite_url: str) -> None:
     with open_database(sqlite_url) as db:
         Library(db).write("/notes/keys.md", "Keys rotate every 90 days.")
         memories = store(db)
-        memories.add("Note: keys rotate every 90 days, says Ana", scope="team")
         added = memories.add("eys rotate every 90 days")
+        memories.add("Something else")
+        # Where no text is, so that no row says why they are there.
+        db.run("UPDATE vec_memories SET embedding = CAST('xx eys rotate every 90 days' AS BLOB)")
 
         receipt = memories.purge(added.id)
 
-        assert receipt.bytes_found > 0
-        assert any(place == "document /notes/keys.md" for place in receipt.remains)
-        assert any(place.startswith("memory ") for place in receipt.remains)
+    assert receipt.bytes_found > 0
+    assert "lsm db vacuum" in receipt.note
+    assert [each.path for each in receipt.also_in] == ["/notes/keys.md"]
 
 
 def test_purging_inside_a_transaction_is_refused(db: Database) -> None:
@@ -115,8 +147,6 @@ def test_purging_inside_a_transaction_is_refused(db: Database) -> None:
 
 @pytest.mark.long
 def test_hundreds_of_canaries_are_gone(sqlite_url: str) -> None:
-    from lsm.db import open_database
-
     with open_database(sqlite_url) as db:
         memories = store(db)
         dice = random.Random(1)
@@ -136,8 +166,6 @@ def test_hundreds_of_canaries_are_gone(sqlite_url: str) -> None:
 
 
 def test_words_too_short_to_be_searched_for_are_named_as_such(sqlite_url: str) -> None:
-    from lsm.db import open_database
-
     with open_database(sqlite_url) as db:
         memories = MemoryStore(db)
         added = memories.add("tea")

@@ -119,8 +119,9 @@ def test_the_default_embedder_finds_what_is_meant(db: Database) -> None:
     assert memories.search("automobile parking", mode="vector")[0].text.startswith("The car")
 
 
-def test_no_socket_is_opened(sqlite_url: str, sockets: list[str]) -> None:
-    with open_database(sqlite_url) as db:
+def test_no_socket_is_opened(database_url: str, sockets: list[str]) -> None:
+    """But for the server's own, which its driver opens below Python."""
+    with open_database(database_url) as db:
         memories = MemoryStore(db, embedder=open_embedder())
         added = memories.add("See https://example.com/zebra", source="https://example.com/zebra")
         memories.search("zebra")

@@ -13,6 +13,7 @@ from tests.test_agents.memories import Clock, Library, agent, contents, store
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from lsm.db import Database
 
@@ -305,6 +306,18 @@ def test_what_came_from_a_poisoned_source_is_locked_away_at_once(db: Database) -
         Suspicion()
 
 
+def test_what_would_be_locked_away_is_shown_first(db: Database) -> None:
+    memories = store(db)
+    added = memories.add("So they say", source="https://example.com/a").memory
+    memories.add("So it is", source=f"memory:{added.id}")
+    before = contents(db)
+
+    suspected = memories.suspected(Suspicion(source="https://example.com/a"))
+
+    assert contents(db) == before
+    assert {memory.text for memory in suspected} == {"So they say", "So it is"}
+
+
 def test_a_run_is_undone_with_a_preview(db: Database) -> None:
     memories = store(db)
     run = memories.acting(fixtures.Writer(author="bot", run_id="run-9"))
@@ -332,3 +345,85 @@ def test_a_run_is_undone_with_a_preview(db: Database) -> None:
     assert texts == {"The port is 8080", "Ana likes tea", "Bob is fine with coffee"}
     assert not memories.candidates()
     assert memories.get(proposed.id, hidden=True).status == "deleted"
+
+
+def test_a_memory_waits_for_a_file_that_is_ingested_later(db: Database, tmp_path: Path) -> None:
+    memories, path = store(db), str(tmp_path / "keys.md")
+    (tmp_path / "keys.md").write_text(TEXT)
+    by_line = memories.add("Kept safely", source=f"{path}#4")
+    by_words = memories.add("rotate every 90 days", source=path)
+    as_a_whole = memories.add("About keys", source=path)
+    before = memories.verify()
+
+    Library(db).write(path, TEXT)
+
+    assert (before.checked, before.waiting) == (0, 3)
+    (line,), (words,), (whole,) = (memories.sources(x.id) for x in (by_line, by_words, as_a_whole))
+    assert (line.kind, line.line, line.quote) == ("chunk", 4, "They are kept in the vault.")
+    assert (words.kind, words.line) == ("chunk", 3)
+    assert (whole.kind, whole.chunk_id) == ("document", None)
+    assert (memories.verify().fresh, memories.verify().waiting) == (3, 0)
+
+
+def test_waiting_ends_in_the_transaction_of_the_ingest(db: Database, tmp_path: Path) -> None:
+    memories, path = store(db), str(tmp_path / "keys.md")
+    (tmp_path / "keys.md").write_text(TEXT)
+    added = memories.add("Kept safely", source=f"{path}#4")
+    before = contents(db)
+
+    with pytest.raises(RuntimeError):
+        Library(db).write(path, TEXT, fail=True)
+
+    assert contents(db) == before
+    assert memories.sources(added.id)[0].chunk_id is None
+
+
+def test_a_line_that_the_file_does_not_have_is_stale_once_it_comes(
+    db: Database, tmp_path: Path
+) -> None:
+    memories, path = store(db), str(tmp_path / "keys.md")
+    (tmp_path / "keys.md").write_text(TEXT)
+    added = memories.add("So it is", source=f"{path}#99")
+
+    Library(db).write(path, TEXT)
+
+    assert memories.get(added.id).stale
+
+
+def test_what_waited_follows_its_document_from_then_on(db: Database, tmp_path: Path) -> None:
+    memories, library, path = store(db), Library(db), str(tmp_path / "keys.md")
+    (tmp_path / "keys.md").write_text(TEXT)
+    added = memories.add("Kept safely", source=f"{path}#4")
+    library.write(path, TEXT)
+
+    library.write(path, TEXT.replace("vault", "drawer"))
+
+    assert memories.get(added.id).stale
+    assert memories.verify().stale[0].new == "They are kept in the drawer."
+
+
+def test_a_document_that_comes_back_is_believed_again(db: Database) -> None:
+    library, memories = Library(db), store(db)
+    library.write(KEYS, TEXT)
+    added = memories.add("Kept safely", source=f"{KEYS}#4")
+    library.remove(KEYS)
+    gone = memories.get(added.id).stale
+
+    Library(db).write(KEYS, TEXT)  # as another document: nothing was left of the first
+
+    assert gone
+    assert not memories.get(added.id).stale
+
+
+def test_an_agent_learns_nothing_about_the_disk_by_naming_files(
+    db: Database, tmp_path: Path
+) -> None:
+    (tmp_path / "there.md").write_text(TEXT)
+    memories = agent(store(db))
+
+    outcomes = [
+        memories.add(f"rumour {name}", source=str(tmp_path / name)).outcome
+        for name in ("there.md", "not-there.md")
+    ]
+
+    assert outcomes == ["proposed", "proposed"]

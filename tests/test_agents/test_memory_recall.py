@@ -290,6 +290,31 @@ def test_a_recalled_context_is_not_learned_again(db: Database) -> None:
     assert contents(db) == before
 
 
+def test_a_budget_too_small_for_anything_says_how_much_is_needed(db: Database) -> None:
+    memories = store(db)
+    memories.add("The zebra is striped and lives in the savannah")
+    memories.add("A zebra")
+
+    nothing = memories.context("zebra", budget_tokens=10)
+    enough = memories.context("zebra", budget_tokens=nothing.needed)
+    less = memories.context("zebra", budget_tokens=nothing.needed - 1)
+
+    assert (nothing.text, nothing.tokens, nothing.dropped) == ("", 0, 2)
+    assert (len(enough.used), enough.needed) == (1, 0)
+    assert less.text == ""
+
+
+@pytest.mark.parametrize("query", ["stra\u00dfe", "STRA\u1e9eE", "die Stra\u00dfe"])
+def test_a_sharp_s_is_found_as_it_is_written(db: Database, query: str) -> None:
+    memories = store(db, embedded=False)
+    added = memories.add("Die Stra\u00dfe zum Hafen ist gesperrt")
+    memories.add("Der Hafen ist offen")
+
+    found = memories.search(query, mode="text")
+
+    assert [hit.id for hit in found][:1] == [added.id]
+
+
 @pytest.mark.parametrize("budget", [0, -5, True])
 def test_a_budget_that_makes_no_sense_is_refused(db: Database, budget: int) -> None:
     with pytest.raises(InvalidError, match="budget"):

@@ -558,6 +558,23 @@ def test_what_was_deleted_is_listed_only_by_that_name(db: Database) -> None:
         memories.list(status="pending")
 
 
+def test_what_is_hidden_is_listed_by_tag_type_and_scope_as_well(db: Database) -> None:
+    memories = store(db)
+    for i, (memory_type, scope) in enumerate((("fact", "a/b"), ("note", "a"), ("fact", "ab"))):
+        added = memories.add(f"number {i}", type=memory_type, scope=scope, tags=["red", f"t{i}"])
+        memories.delete(added.id)
+
+    def found(**options: Any) -> set[str]:
+        return {memory.text for memory in memories.list(status="deleted", **options)}
+
+    assert found(tags=["red"]) == {"number 0", "number 1", "number 2"}
+    assert found(tags=["red", "t1"]) == {"number 1"}
+    assert found(types=["fact"], scope="a") == {"number 0"}
+    assert found(tags=["blue"]) == set()
+    with pytest.raises(InvalidError, match="only active"):
+        found(value={"kind": "x"})
+
+
 def test_without_an_embedder_everything_works_by_words(db: Database) -> None:
     memories = MemoryStore(db)
     memories.add("Keys of the vault rotate every 90 days")

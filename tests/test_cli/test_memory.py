@@ -95,6 +95,18 @@ def test_the_queue_is_reviewed_with_one_key_each(place: Place) -> None:
     assert [row["text"] for row in waiting] == ["Tea is at four"]
 
 
+def test_a_candidate_that_cannot_be_promoted_does_not_end_the_review(place: Place) -> None:
+    place.lsm("memory", "add", "The port is 9090", "--key", "port", "--propose")
+    place.lsm("memory", "add", "The port is 8080", "--key", "port")
+    place.lsm("memory", "add", "The kiln is serviced in May", "--propose")
+
+    reviewed = place.lsm_typing("y\ny\n", "memory", "review")
+
+    assert "key 'port' is memory" in reviewed.err
+    assert "1 reviewed" in reviewed.text
+    assert len(place.lsm("memory", "candidates", "--json").json) == 1
+
+
 def test_a_memory_goes_stale_with_the_line_it_came_from(place: Place) -> None:
     place.lsm("ingest", "notes")
     keys = place.documents / "keys.md"
@@ -186,3 +198,57 @@ def test_what_cannot_be_done_is_one_line(place: Place, arguments: list[str], cod
     assert done.out == b""
     assert len(done.err.splitlines()) == 1
     assert done.err.startswith("lsm: ")
+
+
+def test_purge_names_the_document_that_says_the_same_and_succeeds(place: Place) -> None:
+    note = place.write("keys.md", "# Keys\n\nxyzzy-canary-4711 opens the vault.\n")
+    place.lsm("ingest", note)
+    memory = place.lsm("memory", "add", "xyzzy-canary-4711 opens the vault", "--json").json["id"]
+
+    receipt = place.lsm("memory", "purge", memory, "--json")
+
+    assert (receipt.code, receipt.json["bytes_found"]) == (0, 0)
+    assert [(each["kind"], each["path"], each["line"]) for each in receipt.json["also_in"]] == [
+        ("document", str(note), 3)
+    ]
+
+
+def test_a_budget_too_small_says_so_and_keeps_the_contract(place: Place) -> None:
+    place.lsm("memory", "add", "The kiln is serviced in May")
+
+    told = place.lsm("memory", "context", "kiln", "--budget", "10", "--json")
+
+    assert told.code == 0
+    assert (told.json["text"], told.json["tokens"], told.json["used"]) == ("", 0, [])
+    assert told.json["dropped"] == 1
+    assert f"--budget {told.json['needed']}" in told.err
+
+
+def test_a_memory_waits_for_its_file_and_is_confirmed_when_it_changes(place: Place) -> None:
+    note = place.write("keys.md", "Keys rotate every 90 days.\n")
+    added = place.lsm("memory", "add", "quarterly", "--source", f"{note}#1")
+    waiting = place.lsm("memory", "verify", "--json").json
+
+    place.lsm("ingest", note)
+    place.write("keys.md", "Keys rotate every 30 days.\n")
+    place.lsm("ingest", note, "--force")
+    stale = place.lsm("memory", "list", "--json").json[0]
+    place.lsm("memory", "confirm", stale["id"], "--reason", "so I say")
+
+    assert "not in the library yet" in added.err
+    assert (waiting["checked"], waiting["waiting"]) == (0, 1)
+    assert stale["stale"]
+    assert not place.lsm("memory", "list", "--json").json[0]["stale"]
+
+
+def test_what_came_from_a_bad_source_is_shown_and_then_locked_away(place: Place) -> None:
+    place.lsm("memory", "add", "So they say", "--source", "https://example.com/a")
+
+    shown = place.lsm("memory", "quarantine", "--source", "https://example.com/a")
+    kept = place.lsm("memory", "list", "--json").json
+    place.lsm("memory", "quarantine", "--source", "https://example.com/a", "--yes")
+
+    assert "nothing was changed" in shown.err
+    assert len(kept) == 1
+    assert place.lsm("memory", "list", "--json").json == []
+    assert len(place.lsm("memory", "list", "--status", "quarantined", "--json").json) == 1

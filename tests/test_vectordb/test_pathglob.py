@@ -54,6 +54,11 @@ HOME = os.path.expanduser("~")
         ("a*b*c", "/aXbXbXc"),
         ("a*bc*c", "/abcbc"),
         ("C:/docs", "C:/docs/a.md"),
+        ("https://arxiv.org/**", "https://arxiv.org/abs/2601.01234v2"),
+        ("https://*.org/abs/*", "https://arxiv.org/abs/2601.01234v2"),
+        ("https://arxiv.org", "https://arxiv.org/abs/2601.01234v2"),
+        ("arxiv.org/**", "https://arxiv.org/abs/2601.01234v2"),
+        ("http://a.org/x?b=1", "http://a.org/x?b=1"),
     ],
 )
 def test_the_path_is_meant(pattern: str, path: str) -> None:

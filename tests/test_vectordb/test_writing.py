@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from lsm.db.vacuum import vacuum
 from lsm.errors import ConflictError, NotFoundError
 from lsm.vectordb.spaces import dimension_of, find_space, known_dimension, open_space
 from lsm.vectordb.vectors import VectorError
@@ -227,23 +228,56 @@ class TestGoneForGood:
 
         for n in range(101, 161):
             sqlite_shelf.delete(n)
-        sqlite_shelf.db.reclaim(["lsm_chunks"])
+        for _ in sqlite_shelf.index.compact():
+            pass
+        vacuum(sqlite_shelf.db)
 
         assert sqlite_shelf.db.count_bytes([b"anary", b"ANARY"]) == 0
         assert_intact(sqlite_shelf)
         assert len(sqlite_shelf.index.matching(asked("kept"), 200)) == 100
 
-    def test_words_written_anew_are_those_of_the_chunks_that_stay(
-        self, sqlite_shelf: Shelf, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        sqlite_shelf.add(Made(1, "red lantern"), Made(2, "blue lantern"), Made(3, "lantern"))
-        monkeypatch.setattr("lsm.vectordb.sqlite_vec.betrays", always)
+    def test_words_written_anew_are_those_of_the_chunks_that_stay(self, shelf: Shelf) -> None:
+        shelf.add(Made(1, "red lantern"), Made(2, "blue lantern"), Made(3, "lantern"))
+        shelf.index.remove([1])
+        shelf.index.remove([3])
 
-        sqlite_shelf.index.remove([1])
-        sqlite_shelf.index.remove([3])
+        for _ in shelf.index.compact():
+            pass
 
-        assert ids(sqlite_shelf.index.matching(asked("lantern"), 5)) == [2]
-        assert sqlite_shelf.count() == (3, 1, 1)
+        assert ids(shelf.index.matching(asked("lantern"), 5)) == [2]
+        assert shelf.count() == (3, 1, 1)
+
+
+class TestMend:
+    def test_a_chunk_without_vector_is_named(self, shelf: Shelf) -> None:
+        shelf.add(Made(1), Made(2), Made(3))
+        shelf.db.run("DELETE FROM vec_chunks WHERE chunk_id > 1")
+
+        assert shelf.index.without_vector(9) == [2, 3]
+        assert shelf.index.without_vector(1) == [2]
+
+    def test_words_are_those_of_the_chunks_again(self, shelf: Shelf) -> None:
+        shelf.add(Made(1, "red lantern"), Made(2, "blue lantern"))
+        with shelf.db.transaction():
+            shelf.index.remove([1])
+            shelf.index.replace_vectors(shelf.space, [(1, direction(1))])
+
+        done = shelf.index.mend()
+
+        assert done["texts indexed"] == 2
+        assert ids(shelf.index.matching(asked("red"), 5)) == [1]
+        assert_intact(shelf)
+
+    def test_a_vector_of_another_length_is_dropped(self, db: Database) -> None:
+        shelf = Shelf(db, 4001)  # up to 4000, PostgreSQL's graph refuses such a vector
+        shelf.add(Made(1, vector=random_vectors(1, 4001)[0]))
+        short = "'[1,2]'" if db.engine == "postgres" else "x'003c003c'"
+        db.run(f"UPDATE vec_chunks SET embedding = {short}")
+
+        done = shelf.index.mend()
+
+        assert done["wrong vectors"] == 1
+        assert shelf.index.without_vector(9) == [1]
 
 
 class TestDisagreements:
@@ -343,10 +377,6 @@ def test_whatever_happens_all_three_agree_with_a_plain_dictionary(
             expected = {chunk for chunk, its_space in model.items() if its_space == space}
             assert set(ids(shelf.index.nearest(direction(1), space, 99))) == expected
     assert_intact(shelf)
-
-
-def always(*_: object) -> bool:
-    return True
 
 
 def made_up(dice: random.Random, count: int, start: str = "") -> str:

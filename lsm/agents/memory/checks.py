@@ -7,6 +7,7 @@ import math
 import re
 import unicodedata
 from datetime import timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import msgspec
@@ -68,6 +69,11 @@ def scope(path: object) -> str:
     """
     if not isinstance(path, str) or not path.strip("/ "):
         _refuse("scope", "must be a path such as agents/researcher")
+    return _path(path)
+
+
+@lru_cache(maxsize=1024)  # the same few are asked for with every call
+def _path(path: str) -> str:
     parts = [name("scope", part) for part in path.strip("/ ").split("/")]
     if len(parts) > MAX_DEPTH or {".", ".."} & set(parts):
         _refuse("scope", f"{path!r} must have at most {MAX_DEPTH} parts, none of them . or ..")
@@ -145,6 +151,14 @@ def text_hash(words: str) -> str:
     """SHA-256 of *words*, equal for texts that differ in case, spacing and composition alone."""
     plain = _SPACE.sub(" ", unicodedata.normalize("NFC", words)).strip().casefold()
     return hashlib.sha256(plain.encode()).hexdigest()
+
+
+def merge_hash(words: str, merges: Sequence[str]) -> str:
+    """As `text_hash`, of a merge that waits: its words may be those of a memory it is to replace.
+
+    The same merge, proposed again, has the same.
+    """
+    return text_hash(f"merge of {' '.join(sorted(merges))}: {words}")
 
 
 def _storable(what: str, words: str) -> None:

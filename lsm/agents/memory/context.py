@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import ceil
 from typing import TYPE_CHECKING
 
 from lsm.agents.memory import fence
@@ -36,6 +37,7 @@ VALUES (:context_id, :position, :memory_id, :version)
 _PINNED_SHARE = 0.5  # of the budget goes to pinned ones first; what is left over, too, at the end
 _DOUBTFUL_SHARE = 0.2  # of the budget is the most for what nobody has reviewed
 _DOUBTFUL = ("agent", "untrusted")
+_FENCE = fence.tokens(fence.HEAD) + fence.tokens(fence.TAIL) + 2  # tokens around the entries
 _LOOKED_AT = 60  # answers of a search that are tried for room
 _RELEVANT = 0.35  # of the best answer's relevance; what is further off is not worth its tokens
 
@@ -69,6 +71,7 @@ class Contexts:
             tokens=fence.tokens(text),
             used=tuple(memory.id for memory in chosen.memories),
             dropped=len(everything) - len(chosen.memories),
+            needed=0 if chosen.memories else _needed([*pinned, *found]),
             id=context_id,
         )
 
@@ -117,12 +120,26 @@ class Contexts:
         return context_id
 
 
+def _cost(entry: str) -> int:
+    return fence.tokens(entry) + 1  # and its line end
+
+
+def _needed(memories: Sequence[Memory]) -> int:
+    """The least budget in which one of *memories* has room; 0 without any."""
+    budgets: list[int] = []
+    for memory in memories:
+        cost = _cost(fence.entry(memory))
+        share = ceil(cost / _DOUBTFUL_SHARE) if memory.trust in _DOUBTFUL else 0
+        budgets.append(max(_FENCE + cost, share))
+    return min(budgets, default=0)
+
+
 class _Chosen:
     """Memories that fit, in their order."""
 
     def __init__(self, budget: int) -> None:
         self._budget = budget
-        self._used = fence.tokens(fence.HEAD) + fence.tokens(fence.TAIL) + 2
+        self._used = _FENCE
         self._doubtful = 0
         self.memories: list[Memory] = []
         self.entries: list[str] = []
@@ -131,7 +148,7 @@ class _Chosen:
         """Add those of *memories* that fit into *limit* and are not in yet."""
         for memory in memories:
             entry = fence.entry(memory)
-            cost = fence.tokens(entry) + 1  # and its line end
+            cost = _cost(entry)
             if self._used + cost > min(limit, self._budget) or memory in self.memories:
                 continue
             if memory.trust in _DOUBTFUL:

@@ -13,7 +13,7 @@ from lsm.clock import to_text
 from lsm.errors import InvalidError, RefusedError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
     from datetime import datetime
 
     from lsm.agents.memory.desk import Desk
@@ -99,24 +99,24 @@ def revived_expiry(desk: Desk, memory_type: str, expires_at: str | None) -> str 
     return _expiry(desk, memory_type, [])
 
 
-def refuse_twins(desk: Desk, memory: Memory, replaced: str | None = None) -> None:
+def refuse_twins(desk: Desk, memory: Memory, replaced: Collection[str] = ()) -> None:
     """Refuse what would stand for the same words, or bear the same name, as another memory.
 
     Args:
         desk: the store's.
         memory: as it is going to be.
-        replaced: id of a memory that gives way to it.
+        replaced: ids of memories that give way to it.
 
     Raises:
         RefusedError: names the other memory.
     """
     same = desk.rows.same(memory)
-    if same is not None and same.id not in (memory.id, replaced):
+    if same is not None and same.id not in (memory.id, *replaced):
         raise RefusedError(f"the same words are memory {same.id} already ({same.status})")
     refuse_taken_key(desk, memory, replaced)
 
 
-def refuse_taken_key(desk: Desk, memory: Memory, replaced: str | None = None) -> None:
+def refuse_taken_key(desk: Desk, memory: Memory, replaced: Collection[str] = ()) -> None:
     """As `refuse_twins`, of the name alone.
 
     Raises:
@@ -125,7 +125,7 @@ def refuse_taken_key(desk: Desk, memory: Memory, replaced: str | None = None) ->
     if memory.key is None:
         return
     holder = desk.rows.keyed(memory.key, memory.scope, memory.type, desk.now())
-    if holder is not None and holder.id not in (memory.id, replaced):
+    if holder is not None and holder.id not in (memory.id, *replaced):
         raise RefusedError(
             f"key {memory.key!r} is memory {holder.id} in {memory.scope}; "
             "edit or supersede that one, or choose another key"

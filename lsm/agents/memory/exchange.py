@@ -45,6 +45,12 @@ _REPLACED = """
 UPDATE lsm_agent_memory_candidates SET supersedes = :replaced
  WHERE id = :id AND EXISTS (SELECT 1 FROM lsm_agent_memories s WHERE s.id = :replaced)
 """
+_MERGE = """
+INSERT INTO lsm_agent_memory_merges (candidate_id, position, memory_id)
+SELECT :id, :position, s.id FROM lsm_agent_memories s
+ WHERE s.id = :merged AND EXISTS (SELECT 1 FROM lsm_agent_memory_candidates c WHERE c.id = :id)
+    ON CONFLICT (candidate_id, position) DO NOTHING
+"""
 _DROP_SOURCES = "DELETE FROM lsm_memory_sources WHERE memory_id = :id"
 _DROP_REVISIONS = "DELETE FROM lsm_memory_revisions WHERE memory_id = :id"
 _CHUNK = """
@@ -213,6 +219,16 @@ class Exchange:
                 {"id": record.candidate.id, "replaced": record.candidate.supersedes}
                 for record in records
                 if record.candidate is not None and record.candidate.supersedes is not None
+            ),
+        )
+
+        db.many(
+            _MERGE,
+            (
+                {"id": record.candidate.id, "position": position, "merged": merged}
+                for record in records
+                if record.candidate is not None
+                for position, merged in enumerate(record.candidate.merges)
             ),
         )
 

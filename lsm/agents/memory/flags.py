@@ -1,6 +1,8 @@
 """What a reviewer should look at twice in words that somebody else wants remembered.
 
-Hints for a person, never a decision: a text without a flag is not thereby harmless.
+Hints for a person, never a decision: a text without a flag is not thereby harmless. Of sixty
+attacks that were written down as a measure, 49 carry a flag, and so does one of sixty harmless
+notes; soft words, other languages and plain lies carry none. What keeps them out is the review.
 """
 
 from __future__ import annotations
@@ -24,6 +26,37 @@ _SIGNS: tuple[tuple[str, re.Pattern[str]], ...] = (
             re.IGNORECASE | re.DOTALL,
         ),
     ),
+    (
+        "authority",
+        re.compile(
+            r"\b(?:user|owner|admin(?:istrator)?|boss|operator|developer|human)s?\b.{0,20}"
+            r"\b(?:has|have|already|explicitly)\b.{0,20}"
+            r"\b(?:approved?|authori[sz]ed|confirmed|consented|agreed|permitted|granted)\b"
+            r"|\b(?:without|no need (?:for|of)|skip(?:s|ping)?|no) (?:asking|confirmation|review|"
+            r"approval|permission|telling)\b"
+            r"|\b(?:pre-?approved|highest priority|top priority|takes precedence|overrides?)\b",
+            re.IGNORECASE | re.DOTALL,
+        ),
+    ),
+    (
+        "trigger",
+        re.compile(
+            r"\b(?:when(?:ever)?|if|once|next time|every time|the moment)\b.{0,60}"
+            r"\b(?:asks?|asked|says?|mentions?|requests?|user|question)\b.{0,60}"
+            r"\b(?:answer|reply|respond|say|tell|send|call|run|include|add|append|recommend|suggest|"
+            r"insist|refuse|mention)\b",
+            re.IGNORECASE | re.DOTALL,
+        ),
+    ),
+    (
+        "command",
+        re.compile(
+            r"\b(?:curl|wget|powershell|rm -\w+|sudo|chmod|nc -\w|bash -c|eval\()"
+            r"|\b(?:send|forward|email|mail|post|upload|copy|report|transfer|deliver)\b.{0,60}"
+            r"\S@\S+\.\w",
+            re.IGNORECASE | re.DOTALL,
+        ),
+    ),
     ("encoded", re.compile(r"(?:[A-Za-z0-9+/]{40,}={0,2}|(?:[0-9a-f]{2}){32,})")),
     ("markup", re.compile(r"<!--|<\s*(?:script|img|iframe|system|/?lsm-)|\{\{|```", re.IGNORECASE)),
     (
@@ -39,8 +72,14 @@ _SIGNS: tuple[tuple[str, re.Pattern[str]], ...] = (
 _MIXED = re.compile(r"[A-Za-z][\u0370-\u03ff\u0400-\u04ff]|[\u0370-\u03ff\u0400-\u04ff][A-Za-z]")
 
 
+_LOOKED_AT = 10_000  # characters at either end; more would let one candidate hold up a review
+
+
 def flags(text: str) -> tuple[str, ...]:
     """Names of what stands out in *text*, in a fixed order."""
+    if len(text) > 2 * _LOOKED_AT:
+        ends = (*flags(text[:_LOOKED_AT]), *flags(text[-_LOOKED_AT:]))
+        return (*dict.fromkeys(ends), "too_long_to_check")
     found = [name for name, sign in _SIGNS if sign.search(text)]
     if visible(text) != text:
         found.append("hidden_characters")

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from lsm.agents.memory.queue import CandidateRows
+from lsm.agents.memory.traces import live, pieces, strings
 from lsm.agents.memory.values import Expired, PurgeReceipt
 from lsm.clock import to_text
 from lsm.errors import InvalidError, RefusedError
+from lsm.failpoints import reach
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -36,18 +38,15 @@ DELETE FROM lsm_memory_contexts
     OR replace(query, :text, '') <> query
 """
 _DROP_POINTERS = "DELETE FROM lsm_memory_sources WHERE kind = 'memory' AND ref = :id"
-_DROP = "DELETE FROM lsm_agent_memories WHERE id = :id"
-_ELSEWHERE = """
-SELECT 'memory ' || id AS place FROM lsm_agent_memories WHERE replace(text, :text, '') <> text
- UNION ALL
-SELECT 'history of memory ' || memory_id FROM lsm_memory_revisions
- WHERE replace(state_json, :json, '') <> state_json
- UNION ALL
-SELECT DISTINCT 'document ' || d.source_path
-  FROM lsm_chunks c
-  JOIN lsm_documents d ON d.document_id = c.document_id AND d.version_in <= c.version_in
- WHERE replace(c.text, :text, '') <> c.text
+# What waits to take its place says what it said.
+_MERGED = """
+SELECT c.memory_id
+  FROM lsm_agent_memory_merges g
+  JOIN lsm_agent_memory_candidates c ON c.id = g.candidate_id
+ WHERE g.memory_id = :id AND c.status <> 'promoted'
 """
+_DROP_ALL = "DELETE FROM lsm_agent_memories WHERE id IN :ids[]"
+_DROP = "DELETE FROM lsm_agent_memories WHERE id = :id"
 _DROP_OLD_CONTEXTS = "DELETE FROM lsm_memory_contexts WHERE created_at <= :before"
 _SUSPECTS = """
 SELECT DISTINCT m.id
@@ -69,11 +68,15 @@ SELECT DISTINCT s.memory_id
 TABLES = (
     "lsm_agent_memories", "lsm_agent_memory_candidates", "lsm_memory_sources",
     "lsm_memory_revisions", "lsm_memory_contexts", "lsm_memory_context_uses", "vec_memories",
-    "memories_fts",
+    "memories_fts", "memory_labels", "lsm_agent_memory_merges", "lsm_legacy_originals",
+    "lsm_legacy_quarantine",
 )  # fmt: skip
-_PIECE = 48  # bytes; a text that lies on two pages of the file is still found by its pieces
-_PIECES = 8  # of one text, spread over its length
-_SHORT = 12  # bytes; anything shorter stands somewhere by chance
+_TOO_SHORT = "its words are too short to be looked for in the file's bytes"
+_SERVER = "the server's files were vacuumed; its log and backups are its own"
+_UNEXPLAINED = (
+    "words of it stand in the file and in no row: close every program that has the database open, "
+    "then run lsm db vacuum"
+)
 _SLICE = 500  # rows of one transaction, so that others get their turn
 
 
@@ -117,6 +120,13 @@ class Forgetting:
             self._desk.db.run(_DROP_OLD_CONTEXTS, before=to_text(self._desk.clock() - kept))
         return Expired(memories[0], memories[1] + candidates)
 
+    def suspected(self, suspicion: Suspicion) -> list[Memory]:
+        """What `quarantine` would lock away."""
+        desk = self._desk
+        with desk.db.snapshot():
+            found = desk.rows.by_id(sorted(self._suspects(suspicion)))
+        return [memory for memory in found.values() if desk.covers(memory.scope)]
+
     def quarantine(self, suspicion: Suspicion) -> tuple[str, ...]:
         """Lock away what fits *suspicion*, and what was derived from it, all or nothing."""
         desk = self._desk
@@ -135,7 +145,10 @@ class Forgetting:
             return tuple(memory.id for memory in locked)
 
     def purge(self, memory_id: str) -> PurgeReceipt:
-        """Erase a memory and every trace of it, then look for its words in the file's bytes."""
+        """Erase a memory and every trace of it, then look for its words in the file's bytes.
+
+        The same words in a document or another memory are no trace of it: they are named.
+        """
         desk = self._desk
         desk.need_person("purge")
         if desk.db.in_transaction:
@@ -143,16 +156,21 @@ class Forgetting:
         with desk.db.transaction():
             memory = desk.own(memory_id)
             texts = self._texts(memory)
-            needles = _pieces(texts) + desk.index.traces(memory.number)
+            needles = pieces(texts)
+            traces = desk.index.traces(memory.number)
             rows = self._erase(memory, texts)
+        reach("memory.before_reclaim")
         desk.db.reclaim(TABLES)
-        found = desk.db.count_bytes(needles)
+        found = desk.db.count_bytes([*needles, *traces])
+        if found == 0:
+            return PurgeReceipt(memory_id, rows, 0, note="" if needles else _TOO_SHORT)
+        others = live(desk.db, needles, texts)
         if found is None:
-            note = "the server's files were vacuumed; its log and backups are its own"
-            return PurgeReceipt(memory_id, rows, 0, self._elsewhere(texts), note)
-        remains = self._elsewhere(texts) if found else ()
-        note = "" if needles else "its words are too short to be looked for in the file's bytes"
-        return PurgeReceipt(memory_id, rows, found, remains, note)
+            return PurgeReceipt(memory_id, rows, 0, others.places, _SERVER)
+        # What rows of today hold accounts for as many; whatever is more should not be there.
+        unexplained = max(0, found - others.explained)
+        note = _UNEXPLAINED if unexplained else ""
+        return PurgeReceipt(memory_id, rows, unexplained, others.places, note)
 
     def _expire_each(self, memories: list[Memory]) -> tuple[int, int]:
         """How many were active, and how many were candidates."""
@@ -193,7 +211,7 @@ class Forgetting:
         states = [msgspec.json.decode(row[0]) for row in self._desk.db.tuples(_TEXTS, id=memory.id)]
         texts = [memory.text, *(state["text"] for state in states)]
         for value in (memory.value, *(state["value"] for state in states)):
-            texts += _strings(value)
+            texts += strings(value)
         return list(dict.fromkeys(texts))
 
     def _erase(self, memory: Memory, texts: list[str]) -> int:
@@ -201,38 +219,7 @@ class Forgetting:
         rows = db.tuples(_COUNT, id=memory.id, number=memory.number)[0][0]
         db.run(_DROP_CONTEXTS, id=memory.id, text=memory.text)
         db.run(_DROP_POINTERS, id=memory.id)
+        rows += db.run(_DROP_ALL, ids=[row[0] for row in db.tuples(_MERGED, id=memory.id)])
         db.run(_DROP, id=memory.id)
         self._desk.index.forget([*texts, memory.key or "", *memory.tags])
         return rows
-
-    def _elsewhere(self, texts: list[str]) -> tuple[str, ...]:
-        places: dict[str, None] = {}
-        for text in texts:
-            quoted = msgspec.json.encode(text).decode()[1:-1]
-            for row in self._desk.db.tuples(_ELSEWHERE, text=text, json=quoted):
-                places[row[0]] = None
-        return tuple(places)
-
-
-def _strings(value: Any) -> list[str]:
-    if isinstance(value, str):
-        return [value]
-    if isinstance(value, dict):
-        return [text for each in value.values() for text in _strings(each)]
-    if isinstance(value, list):
-        return [text for each in value for text in _strings(each)]
-    return []
-
-
-def _pieces(texts: list[str]) -> list[bytes]:
-    """Bytes by which *texts* are recognised, as they are and as JSON writes them."""
-    pieces: dict[bytes, None] = {}
-    for text in texts:
-        for written in (text.encode(), msgspec.json.encode(text)[1:-1]):
-            if len(written) < _SHORT:
-                continue
-            last = max(0, len(written) - _PIECE)
-            step = max(_PIECE, last // _PIECES)
-            for start in range(0, last + 1, step):
-                pieces[written[start : start + _PIECE]] = None
-    return list(pieces)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lsm.agents.memory.flags import flags
@@ -41,12 +42,28 @@ INSERT INTO lsm_agent_memory_candidates (id, memory_id, provenance, rationale, s
 VALUES (:id, :memory_id, :provenance, :rationale, :status, :reason, :reviewer, :supersedes,
         :created_at, :updated_at)
 """
+_MERGES_OF = """
+SELECT candidate_id, memory_id FROM lsm_agent_memory_merges
+ WHERE candidate_id IN :ids[] ORDER BY candidate_id, position
+"""
+_ADD_MERGE = """
+INSERT INTO lsm_agent_memory_merges (candidate_id, position, memory_id)
+VALUES (:candidate_id, :position, :memory_id)
+"""
 _DECIDE = """
 UPDATE lsm_agent_memory_candidates
    SET status = :status, reason = :reason, reviewer = :reviewer, updated_at = :at
  WHERE memory_id = :memory_id
 """
 _DROP = "DELETE FROM lsm_agent_memory_candidates WHERE memory_id = :memory_id"
+
+
+@dataclass(frozen=True)
+class Replaces:
+    """What a candidate is to take the place of."""
+
+    one: str | None = None
+    all: tuple[str, ...] = ()  # of a merge
 
 
 class CandidateRows:
@@ -56,9 +73,7 @@ class CandidateRows:
         self._db = db
         self._memories = MemoryRows(db)
 
-    def add(
-        self, memory: Memory, provenance: str, rationale: str, supersedes: str | None
-    ) -> Candidate:
+    def add(self, memory: Memory, provenance: str, rationale: str, replaces: Replaces) -> Candidate:
         """Queue a pending memory."""
         candidate = Candidate(
             id=new_id(from_text(memory.created_at)),
@@ -68,18 +83,30 @@ class CandidateRows:
             status="pending",
             reason="",
             reviewer="",
-            supersedes=supersedes,
+            supersedes=replaces.one,
             created_at=memory.created_at,
             updated_at=memory.created_at,
             flags=flags(memory.text),
+            merges=replaces.all,
         )
         self.insert(candidate)
+        self.connect(candidate.id, candidate.merges)
         return candidate
 
+    def connect(self, candidate_id: str, merges: Sequence[str]) -> None:
+        """Write down which memories it is to take the place of."""
+        self._db.many(
+            _ADD_MERGE,
+            (
+                {"candidate_id": candidate_id, "position": position, "memory_id": memory_id}
+                for position, memory_id in enumerate(merges)
+            ),
+        )
+
     def insert(self, candidate: Candidate) -> None:
-        """Add a row as it is."""
+        """Add a row as it is; what it merges is connected afterwards."""
         row = {**vars(candidate), "memory_id": candidate.memory.id}
-        del row["memory"], row["flags"]
+        del row["memory"], row["flags"], row["merges"]
         self._db.run(_INSERT, **row)
 
     def one(self, candidate_id: str) -> Candidate:
@@ -128,8 +155,14 @@ class CandidateRows:
     def _found(self, sql: LiteralString, **params: object) -> list[Candidate]:
         rows = self._db.rows(sql, **params)
         memories = self._memories.by_id([row["memory_id"] for row in rows])
+        merges: dict[str, tuple[str, ...]] = {}
+        for candidate_id, memory_id in self._db.tuples(_MERGES_OF, ids=[r["id"] for r in rows]):
+            merges[candidate_id] = (*merges.get(candidate_id, ()), memory_id)
         candidates: list[Candidate] = []
         for row in rows:
             memory = memories[row.pop("memory_id")]
-            candidates.append(Candidate(memory=memory, flags=flags(memory.text), **row))
+            found = merges.get(row["id"], ())
+            candidates.append(
+                Candidate(memory=memory, flags=flags(memory.text), merges=found, **row)
+            )
         return candidates

@@ -59,7 +59,8 @@ class Now:
 
 def keywords(query: str, limit: int = 24) -> tuple[str, ...]:
     """The words of *query* that are looked up: small letters, each once, at most *limit*."""
-    words = [word.casefold() for word in _split(query)]
+    # Not casefold: it writes ss for ß, which the engines do not.
+    words = [word.lower() for word in _split(query)]
     telling = [word for word in words if word not in _STOP]
     return tuple(dict.fromkeys(telling or words))[:limit]
 
@@ -74,15 +75,15 @@ def factors(memory: Facts, now: Now) -> dict[str, float]:
     }
 
 
-def total(parts: Mapping[str, float], *, has_text: bool, has_vector: bool) -> float:
-    """The score of *parts*; a leg that nobody asked leaves its weight to the other."""
-    if has_text and has_vector:
-        score = TEXT * parts["text"] + VECTOR * parts["vector"]
-    else:
-        score = parts["text"] + parts["vector"]
-    for name in ("recency", "confidence", "trust", "staleness"):
-        score *= parts[name]
-    return score
+def weight(memory: Facts, now: Now) -> float:
+    """The product of the `factors`: what relevance is multiplied by."""
+    stale = 1.0 if memory.stale_since is None else _STALE
+    return _recency(memory, now) * (0.5 + 0.5 * memory.confidence) * _TRUST[memory.trust] * stale
+
+
+def relevance(text: float, vector: float, *, both: bool) -> float:
+    """How well words and meaning fit; a leg that nobody asked leaves its weight to the other."""
+    return TEXT * text + VECTOR * vector if both else text + vector
 
 
 def shares(scores: Sequence[tuple[int, float]]) -> dict[int, float]:
@@ -95,8 +96,13 @@ def shares(scores: Sequence[tuple[int, float]]) -> dict[int, float]:
 
 def overlap(one: str, other: str) -> float:
     """The share of words two texts have in common, from 0 to 1 (Jaccard)."""
-    left, right = ({_ENDING.sub("", word) for word in keywords(text, 200)} for text in (one, other))
+    left, right = stems(one), stems(other)
     return len(left & right) / len(left | right) if left and right else 0.0
+
+
+def stems(text: str) -> frozenset[str]:
+    """The telling words of *text* without their endings: what it is about."""
+    return frozenset(_ENDING.sub("", word.casefold()) for word in keywords(text, 200))
 
 
 def matches(query: str, texts: Mapping[int, str]) -> list[tuple[int, float]]:
@@ -129,4 +135,4 @@ def _split(text: str) -> list[str]:
 
 def _stems(text: str) -> list[str]:
     """Words without the commonest English endings: close enough to the engines' stemmers."""
-    return [_ENDING.sub("", word.casefold()) or word for word in _split(text)]
+    return [_ENDING.sub("", word.lower()) or word for word in _split(text)]

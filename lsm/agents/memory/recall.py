@@ -17,7 +17,7 @@ from lsm.agents.memory.values import TRUSTS, Hit, Memory, Page, ScopeInfo
 from lsm.clock import from_text, to_text
 from lsm.errors import InvalidError
 from lsm.vectordb.base import TextQuery
-from lsm.vectordb.memory_index import MemoryWhere
+from lsm.vectordb.memory_index import MemoryWhere, Question
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -54,7 +54,8 @@ class _Scored(NamedTuple):
 
     number: int
     score: float
-    parts: dict[str, float]
+    facts: Facts
+    shares: tuple[float, float]  # of the best by words and by meaning
     depth: int
 
 
@@ -94,8 +95,10 @@ class Recall:
         limit = limit_in(options)
         if status != "active":
             before = number_in(options.get("cursor")) or 2**62
-            scope = self._desk.inside(options.get("scope"))
-            hidden = self._desk.rows.with_status(status, scope, before, limit + 1)
+            if options.get("value"):
+                raise InvalidError("value", "only active memories are found by it")
+            where = self._where(options)
+            hidden = self._desk.rows.with_status(status, where, before, limit + 1)
             more = len(hidden) > limit
             return Page(tuple(hidden[:limit]), str(hidden[limit - 1].number) if more else None)
         before = number_in(options.get("cursor"))
@@ -127,7 +130,7 @@ class Recall:
                 if len(found) > limit or exhausted:
                     break
                 depth *= _DEEPER
-            hits = self._hits(found[:limit])
+            hits = self._hits(found[:limit], asked.now)
         return Page(hits, _cursor_of(asked, found[limit - 1]) if len(found) > limit else None)
 
     def _where(self, options: SearchOptions) -> MemoryWhere:
@@ -175,24 +178,21 @@ class Recall:
         rows = self._desk.db.tuples(_FACTS, numbers=fresh)
         return _ranked([Facts(*row) for row in rows], legs, asked, depth), exhausted
 
-    def _hits(self, found: Sequence[_Scored]) -> tuple[Hit, ...]:
+    def _hits(self, found: Sequence[_Scored], now: Now) -> tuple[Hit, ...]:
         memories = self._desk.rows.by_number([each.number for each in found])
         scored = {each.number: each for each in found}
-        return tuple(_hit(memory, scored[memory.number]) for memory in memories)
+        return tuple(_hit(memory, scored[memory.number], now) for memory in memories)
 
     def _legs(
         self, asked: Asked, depth: int
     ) -> tuple[list[tuple[int, float]], list[tuple[int, float]]]:
-        index, where = self._desk.index, asked.where
-        text = vector = []
-        words = ranking.keywords(asked.query)
-        if asked.mode != "vector" and words:
-            found = index.matching(TextQuery(words), depth, where)
-            text = [(each.number, each.score) for each in found]
-        if asked.vector is not None:
-            near = index.nearest(asked.vector, asked.model, depth, where)
-            vector = [(each.number, each.score) for each in near]
-        return text, vector
+        words = ranking.keywords(asked.query) if asked.mode != "vector" else ()
+        question = Question(TextQuery(words) if words else None, asked.vector, asked.model)
+        text, vector = self._desk.index.answers(question, depth, asked.where)
+        return (
+            [(each.number, each.score) for each in text],
+            [(each.number, each.score) for each in vector],
+        )
 
     def _search_then(self, query: str, options: SearchOptions) -> Page[Hit]:
         """Memories as they were at an instant, by words: no index is kept of the past."""
@@ -210,7 +210,7 @@ class Recall:
         asked = Asked(query, where, "text", now, None, "", 0)
         facts = [_facts(then[number]) for number in found]
         ranked = _ranked(facts, (found, {}), asked, 0)[: limit_in(options)]
-        return Page(tuple(_hit(then[each.number], each) for each in ranked))
+        return Page(tuple(_hit(then[each.number], each, now) for each in ranked))
 
     def _then(self, at: str, where: MemoryWhere) -> Iterable[Memory]:
         states = states_at(self._desk.db, at)
@@ -239,25 +239,31 @@ def _ranked(
     asked: Asked,
     depth: int,
 ) -> list[_Scored]:
-    has_text, has_vector = asked.mode != "vector", asked.vector is not None
+    has_both = asked.mode != "vector" and asked.vector is not None
+    text, vector = legs
     found: list[_Scored] = []
     for memory in memories:
-        parts = {
-            "text": legs[0].get(memory.number, 0.0),
-            "vector": legs[1].get(memory.number, 0.0),
-            **ranking.factors(memory, asked.now),
-        }
-        score = ranking.total(parts, has_text=has_text, has_vector=has_vector)
-        found.append(_Scored(memory.number, round(score, 9), parts, depth))
-    return sorted(found, key=lambda each: (-each.score, each.number))
+        shares = text.get(memory.number, 0.0), vector.get(memory.number, 0.0)
+        score = ranking.relevance(*shares, both=has_both) * ranking.weight(memory, asked.now)
+        found.append(_Scored(memory.number, round(score, 9), memory, shares, depth))
+    found.sort(key=_place)
+    return found
+
+
+def _place(each: _Scored) -> tuple[float, int]:
+    return -each.score, each.number
 
 
 def _facts(memory: Memory) -> Facts:
     return Facts(*(getattr(memory, name) for name in Facts._fields))
 
 
-def _hit(memory: Memory, scored: _Scored) -> Hit:
-    return Hit(**vars(memory), score=scored.score, parts=scored.parts)
+def _hit(memory: Memory, scored: _Scored, now: Now) -> Hit:
+    parts = {"text": scored.shares[0], "vector": scored.shares[1]}
+    parts |= ranking.factors(scored.facts, now)
+    hit = object.__new__(Hit)  # see `rows`: a search makes as many as are asked for
+    vars(hit).update(vars(memory), score=scored.score, parts=parts)
+    return hit
 
 
 def _cursor_of(asked: Asked, last: _Scored) -> str:

@@ -96,6 +96,7 @@ class CandidateRecord(msgspec.Struct, frozen=True):
     supersedes: str | None
     created_at: Time
     updated_at: Time
+    merges: tuple[str, ...] = ()
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
@@ -164,7 +165,10 @@ def memory_of(record: Record, number: int) -> Memory:
         "scope": checks.scope(record.scope),
         "tags": checks.tags(record.tags),
     }
-    return Memory(number=number, text_hash=checks.text_hash(given["text"]), **given)
+    merges = record.candidate.merges if record.candidate else ()
+    waits = bool(merges) and record.status in ("pending", "rejected")
+    hashed = checks.merge_hash(given["text"], merges) if waits else checks.text_hash(given["text"])
+    return Memory(number=number, text_hash=hashed, **given)
 
 
 def candidate_of(record: CandidateRecord, memory: Memory) -> Candidate:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from lsm.agents.memory import edits
+from lsm.agents.memory import checks, edits
 from lsm.agents.memory.queue import CandidateRows
 from lsm.agents.memory.values import PERSONAL, Page
 from lsm.errors import InvalidError, RefusedError
+from lsm.failpoints import reach
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -92,16 +93,24 @@ class Review:
         candidate = self._pending(candidate_id)
         memory = candidate.memory
         target = into or candidate.supersedes
+        replaced = [*candidate.merges, *([target] if target else [])]
+        if candidate.merges:
+            self._refuse_outdated(candidate)
+            # Until now it had that of the merge: the words may be another's, who gives way.
+            fields = {"text_hash": checks.text_hash(memory.text), **fields}
         wanted = replace(memory, **fields, status="active")
         self._refuse_expired(wanted)
-        edits.refuse_twins(desk, wanted, target)
+        edits.refuse_twins(desk, wanted, replaced)
         why = desk.why("promoted", reason)
+        for memory_id in dict.fromkeys(candidate.merges):
+            self._retire(memory_id, memory.id, reason)
         trust = memory.trust if memory.trust in PERSONAL else "reviewed"
         changed_at = why.at if fields else memory.updated_at
         fields = {**fields, "status": "active", "trust": trust, "updated_at": changed_at}
         memory = desk.rows.change(memory, why, **fields)
         self._queue.decide(memory.id, "promoted", why)
-        if target is not None:
+        reach("memory.mid_promotion")
+        if target is not None and target not in candidate.merges:
             self._retire(target, memory.id, reason)
         self._watch.settle([memory.id])
         memory = desk.rows.one(memory.id)
@@ -116,6 +125,20 @@ class Review:
             state = candidate.status if candidate.status != "pending" else candidate.memory.status
             raise RefusedError(f"candidate {candidate.id} is {state} already")
         return candidate
+
+    def _refuse_outdated(self, candidate: Candidate) -> None:
+        """A merge is of words as they were: what was changed since would be lost."""
+        desk = self._desk
+        desk.rows.lock(sorted(candidate.merges))
+        found = desk.rows.by_id(candidate.merges)
+        for memory in found.values():
+            changed = memory.updated_at > candidate.created_at
+            if changed or memory.status != "active" or not desk.covers(memory.scope):
+                state = "has been changed" if memory.status == "active" else f"is {memory.status}"
+                raise RefusedError(
+                    f"memory {memory.id} {state} since candidate {candidate.id} proposed to merge "
+                    "it; reject the candidate"
+                )
 
     def _refuse_expired(self, wanted: Memory) -> None:
         if wanted.expires_at is not None and wanted.expires_at <= self._desk.now():

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from typing import LiteralString
 
-    from lsm.db import Database, Row
+    from lsm.db import Database
+    from lsm.vectordb.memory_index import MemoryWhere
 
 _SELECT = """
 SELECT number, id, memory_type, memory_key, text, text_hash, value_json, scope, tags_json,
@@ -34,14 +35,16 @@ _SAME = (
 """
 )
 _SAME_WORDS = _ALL + " WHERE text_hash = :text_hash AND status = 'active' ORDER BY number LIMIT 1"
-_WITH_STATUS = (
-    _ALL
-    + """
+_HIDDEN = """
  WHERE status = :status AND status <> 'active' AND number < :before
    AND (:scope = '' OR scope = :scope OR substr(scope, 1, length(:scope) + 1) = :scope || '/')
+   AND (:any_type OR memory_type IN :types[])
+   AND (:any_trust OR trust IN :trusts[])
+   AND (SELECT count(*) FROM memory_labels l
+         WHERE l.number = lsm_agent_memories.number AND l.label IN :labels[]) = :label_count
  ORDER BY number DESC LIMIT :limit
 """
-)
+_WITH_STATUS = _ALL + _HIDDEN
 _OVERDUE = (
     _ALL
     + """
@@ -55,13 +58,13 @@ _VISIBLE = (
  WHERE id = :id AND (expires_at IS NULL OR expires_at > :now)
 """
 )
+# The newest is chosen here: sorting one row costs the engine more than finding it.
 _KEYED = (
     _SELECT
     + """  FROM lsm_active_memories
  WHERE memory_key = :memory_key AND scope = :scope
    AND (CAST(:memory_type AS TEXT) IS NULL OR memory_type = :memory_type)
    AND (expires_at IS NULL OR expires_at > :now)
- ORDER BY number DESC LIMIT 1
 """
 )
 _TAKE = """
@@ -107,7 +110,8 @@ STATE = (
     "author", "source_run_id", "updated_at", "expires_at", "deleted_at", "stale_since",
     "superseded_by",
 )  # fmt: skip
-_NAMES = {"memory_type": "type", "memory_key": "key", "value_json": "value", "tags_json": "tags"}
+_COLUMNS = tuple(each.name for each in fields(Memory))
+_VALUE, _TAGS, _PINNED = map(_COLUMNS.index, ("value", "tags", "pinned"))
 
 
 @dataclass(frozen=True)
@@ -129,12 +133,12 @@ class MemoryRows:
 
     def of_run(self, run_id: str) -> list[Memory]:
         """What a run wrote, whatever became of it since, in order."""
-        return [_memory(row) for row in self._db.rows(_OF_RUN, run_id=run_id)]
+        return [_memory(row) for row in self._db.tuples(_OF_RUN, run_id=run_id)]
 
     def by_id(self, ids: Iterable[str]) -> dict[str, Memory]:
         """Memories of *ids*, by id; unknown ones are left out."""
-        rows = self._db.rows(_BY_ID, ids=list(ids))
-        return {row["id"]: _memory(row) for row in rows}
+        found = map(_memory, self._db.tuples(_BY_ID, ids=list(ids)))
+        return {memory.id: memory for memory in found}
 
     def one(self, memory_id: str) -> Memory:
         """The memory, whatever its status.
@@ -153,12 +157,15 @@ class MemoryRows:
 
     def keyed(self, key: str, scope: str, memory_type: str | None, now: str) -> Memory | None:
         """The newest memory of that name that may be recalled."""
-        return self._first(_KEYED, memory_key=key, scope=scope, memory_type=memory_type, now=now)
+        rows = self._db.tuples(
+            _KEYED, memory_key=key, scope=scope, memory_type=memory_type, now=now
+        )
+        return _memory(max(rows)) if rows else None  # the number is the first column
 
     def by_number(self, numbers: Sequence[int]) -> list[Memory]:
         """Memories in the order of *numbers*; those that have just gone are left out."""
-        rows = self._db.rows(_BY_NUMBER, numbers=list(numbers))
-        found = {row["number"]: _memory(row) for row in rows}
+        rows = self._db.tuples(_BY_NUMBER, numbers=list(numbers))
+        found = {row[0]: _memory(row) for row in rows}
         return [found[number] for number in numbers if number in found]
 
     def same(self, memory: Memory) -> Memory | None:
@@ -175,14 +182,29 @@ class MemoryRows:
         """An active memory of the same words in any scope."""
         return self._first(_SAME_WORDS, text_hash=text_hash)
 
-    def with_status(self, status: str, scope: str, before: int, limit: int) -> list[Memory]:
-        """Memories of one status in and below *scope*, numbered below *before*, newest first."""
-        rows = self._db.rows(_WITH_STATUS, status=status, scope=scope, before=before, limit=limit)
+    def with_status(self, status: str, where: MemoryWhere, before: int, limit: int) -> list[Memory]:
+        """Memories of one status, numbered below *before*, newest first.
+
+        Of *where*, scope, types, tags and trusts count.
+        """
+        rows = self._db.tuples(
+            _WITH_STATUS,
+            status=status,
+            scope=where.scope,
+            any_type=not where.types,
+            types=list(where.types),
+            any_trust=not where.trusts,
+            trusts=list(where.trusts),
+            labels=[f"t:{tag}" for tag in where.tags],
+            label_count=len(where.tags),
+            before=before,
+            limit=limit,
+        )
         return [_memory(row) for row in rows]
 
     def overdue(self, now: str) -> list[Memory]:
         """Active and pending rows whose time is over."""
-        return [_memory(row) for row in self._db.rows(_OVERDUE, now=now)]
+        return [_memory(row) for row in self._db.tuples(_OVERDUE, now=now)]
 
     def take_number(self, count: int = 1) -> int:
         """The first of *count* new numbers. Until commit, nobody else on any engine takes one."""
@@ -227,7 +249,7 @@ class MemoryRows:
         return self._db.run(_USED, ids=list(ids), now=now)
 
     def _first(self, sql: LiteralString, **params: object) -> Memory | None:
-        rows = self._db.rows(sql, **params)
+        rows = self._db.tuples(sql, **params)
         return _memory(rows[0]) if rows else None
 
     def _revise(self, memory: Memory, why: Why) -> None:
@@ -251,16 +273,21 @@ def state(memory: Memory) -> dict[str, Any]:
 
 def columns(memory: Memory) -> dict[str, object]:
     """*memory* as the parameters of a statement."""
-    row = {each.name: getattr(memory, each.name) for each in fields(Memory)}
+    row = dict(vars(memory))
     row["memory_type"], row["memory_key"] = row.pop("type"), row.pop("key")
     row["value_json"] = msgspec.json.encode(row.pop("value")).decode()
     row["tags_json"] = msgspec.json.encode(row.pop("tags")).decode()
     return row
 
 
-def _memory(row: Row) -> Memory:
-    found = {_NAMES.get(name, name): value for name, value in row.items()}
-    found["value"] = msgspec.json.decode(row["value_json"]) if row["value_json"] != "null" else None
-    found["tags"] = tuple(msgspec.json.decode(row["tags_json"])) if row["tags_json"] != "[]" else ()
-    found["pinned"] = bool(row["pinned"])
-    return Memory(**found)
+def _memory(row: tuple[Any, ...]) -> Memory:
+    """The memory in a row of `_SELECT`, whose columns are in the order of the fields."""
+    found = list(row)
+    value, tags = found[_VALUE], found[_TAGS]
+    found[_VALUE] = None if value == "null" else msgspec.json.decode(value)
+    found[_TAGS] = () if tags == "[]" else tuple(msgspec.json.decode(tags))
+    found[_PINNED] = bool(found[_PINNED])
+    # Half the time of the constructor of a frozen class, and a get does hardly anything else.
+    memory = object.__new__(Memory)
+    vars(memory).update(zip(_COLUMNS, found, strict=True))
+    return memory

@@ -141,11 +141,7 @@ class MemoryStore:
         return self._writing.place(list(items), list(gone))
 
     def propose(self, text: str, **fields: Unpack[Fields]) -> AddResult:
-        """Queue *text* for review, whoever says it.
-
-        Raises:
-            as `add`.
-        """
+        """Queue *text* for review, whoever says it. Raises as `add` does."""
         fields["review"] = True
         return self.add(text, **fields)
 
@@ -192,7 +188,7 @@ class MemoryStore:
         return self._writing.restore(memory_id, version, reason)
 
     def purge(self, memory_id: str) -> PurgeReceipt:
-        """Erase a memory for good; `bytes_found` above 0 says that its words still stand somewhere.
+        """Erase a memory for good; `bytes_found` above 0: words of it are in the file, in no row.
 
         Raises:
             RefusedError: inside a transaction, where nothing can be proved.
@@ -345,6 +341,10 @@ class MemoryStore:
     def confirm(self, memory_id: str, *, reason: str = "") -> Memory:
         """Say that a stale memory is true all the same."""
         return self._verification.confirm(memory_id, reason)
+
+    def suspected(self, suspicion: Suspicion) -> Sequence[Memory]:
+        """What `quarantine` would lock away."""
+        return self._forgetting.suspected(suspicion)
 
     def quarantine(self, suspicion: Suspicion) -> tuple[str, ...]:
         """Lock away what fits *suspicion* and all that was derived from it; the ids."""

@@ -94,6 +94,7 @@ class Candidate:
     created_at: str
     updated_at: str
     flags: tuple[str, ...] = ()  # what a reviewer should look at twice, see `flags`
+    merges: tuple[str, ...] = ()  # the memories it is to take the place of, all together
 
 
 @dataclass(frozen=True)
@@ -153,6 +154,7 @@ class Context:
     tokens: int  # estimated high, at most the budget
     used: tuple[str, ...]  # ids, in the order of the text
     dropped: int  # found, but no room
+    needed: int = 0  # the least budget that holds one of them, when there was room for none
     id: str | None = None  # of the record of this use
 
 
@@ -174,6 +176,7 @@ class VerifyReport:
     checked: int  # sources
     fresh: int
     stale: tuple[Finding, ...]
+    waiting: int = 0  # sources whose document is not in the library yet
 
 
 @dataclass(frozen=True)
@@ -197,13 +200,24 @@ class ScopeInfo:
 
 
 @dataclass(frozen=True)
+class AlsoIn:
+    """Something else that holds the words of a memory that was erased."""
+
+    kind: str  # document, memory, history, candidate, source, context, run, cache, or a table
+    path: str | None = None  # of a document
+    line: int | None = None  # where they stand in it now; None: in an earlier version, or in parts
+    id: str | None = None  # of anything else
+    current: bool = True  # False: no search of today finds them there
+
+
+@dataclass(frozen=True)
 class PurgeReceipt:
     """What was removed, and what a search of the file's bytes still found of it."""
 
     id: str
     rows: int  # in all tables
-    bytes_found: int  # 0: nothing is left
-    remains: tuple[str, ...] = ()  # where the same words stand, for other reasons
+    bytes_found: int  # occurrences that nothing explains; 0: the memory is gone
+    also_in: tuple[AlsoIn, ...] = ()  # what else says the same, and was not to be erased
     note: str = ""
 
 
@@ -261,6 +275,7 @@ class Fields(TypedDict, total=False):
     provenance: str
     rationale: str
     supersedes: str | None
+    merges: Sequence[str]
     review: bool
 
 
@@ -286,6 +301,7 @@ class NewMemory:
     provenance: str | None = None  # of a candidate; None: the author
     rationale: str = ""  # of a candidate
     supersedes: str | None = None  # a candidate's: takes that memory's place when promoted
+    merges: Sequence[str] = ()  # a candidate's: takes the place of all of these when promoted
     review: bool = False  # a candidate, whoever says it
 
 
@@ -368,6 +384,7 @@ def as_candidate_row(candidate: Candidate) -> dict[str, Any]:
         "reason": candidate.reason,
         "reviewer": candidate.reviewer,
         "supersedes": candidate.supersedes,
+        "merges": list(candidate.merges),
         "flags": list(candidate.flags),
         "created_at": candidate.created_at,
         "updated_at": candidate.updated_at,

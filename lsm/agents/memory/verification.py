@@ -26,6 +26,14 @@ SELECT DISTINCT m.id
         OR substr(m.scope, 1, length(:scope) + 1) = :scope || '/')
  ORDER BY m.id
 """
+_WAITING = """
+SELECT count(*)
+  FROM lsm_active_memories m JOIN lsm_memory_sources s ON s.memory_id = m.id
+ WHERE s.document_id IS NULL AND s.kind IN ('chunk', 'document') AND s.stale_since IS NULL
+   AND (m.expires_at IS NULL OR m.expires_at > :now)
+   AND (:scope = '' OR m.scope = :scope
+        OR substr(m.scope, 1, length(:scope) + 1) = :scope || '/')
+"""
 _VERIFIED = """
 UPDATE lsm_agent_memories SET last_verified_at = :now
  WHERE id IN :ids[] AND status = 'active' AND stale_since IS NULL
@@ -54,7 +62,8 @@ class Verification:
     def verify(self, scope: str | None) -> VerifyReport:
         """Judge every memory that rests on a document; what stands is marked as verified."""
         desk = self._desk
-        rows = desk.db.tuples(_HELD, now=desk.now(), scope=desk.inside(scope))
+        asked = {"now": desk.now(), "scope": desk.inside(scope)}
+        rows = desk.db.tuples(_HELD, **asked)
         ids = [row[0] for row in rows]
         checked, findings = 0, list[Finding]()
         for start in range(0, len(ids), _SLICE):
@@ -65,7 +74,8 @@ class Verification:
             held = self._held(part)
             checked += sum(map(len, held.values()))
             findings += self._findings(held)
-        return VerifyReport(checked, checked - len(findings), tuple(findings))
+        waiting = desk.db.tuples(_WAITING, **asked)[0][0]
+        return VerifyReport(checked, checked - len(findings), tuple(findings), waiting)
 
     def confirm(self, memory_id: str, reason: str) -> Memory:
         """A person says that a stale memory is true all the same."""

@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from lsm.agents.memory import edits
+from lsm.agents.memory import checks, edits
 from lsm.agents.memory.history import history_of, last_active
-from lsm.agents.memory.queue import CandidateRows
+from lsm.agents.memory.queue import CandidateRows, Replaces
+from lsm.agents.memory.quota import Quota
 from lsm.agents.memory.rows import Why
 from lsm.agents.memory.similarity import similar
 from lsm.agents.memory.values import PERSONAL, AddResult, Name, NewMemory
 from lsm.errors import ConflictError, InvalidError, RefusedError
+from lsm.failpoints import reach
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,12 +24,6 @@ if TYPE_CHECKING:
     from lsm.agents.memory.sources import Sources
     from lsm.agents.memory.values import Candidate, Changes, Memory, Source
     from lsm.vectordb.base import Vector
-
-_OF_RUN = """
-SELECT count(*) FROM lsm_agent_memory_candidates c
-  JOIN lsm_agent_memories m ON m.id = c.memory_id
- WHERE m.source_run_id = :run_id
-"""
 
 
 @dataclass(frozen=True)
@@ -42,6 +38,17 @@ class _Draft:
     def proposed(self) -> bool:
         return self.memory.status == "pending"
 
+    @property
+    def merges(self) -> tuple[str, ...]:
+        """The memories it is to take the place of, each once."""
+        return tuple(dict.fromkeys(self.new.merges))
+
+    @property
+    def provenance(self) -> str:
+        """Who or what proposes it."""
+        new = self.new.provenance
+        return self.memory.author if new is None else new
+
 
 class Writing:
     """Puts memories into the store and changes them."""
@@ -51,6 +58,7 @@ class Writing:
         self._sources = sources
         self._watch = watch
         self._queue = CandidateRows(desk.db)
+        self._quota = Quota(desk)
 
     def add_one(self, new: NewMemory) -> AddResult:
         """Remember or queue *new*, and look for what says nearly the same."""
@@ -135,7 +143,7 @@ class Writing:
             if old.text_hash == draft.memory.text_hash:
                 raise InvalidError("text", "says the same as the memory it is to supersede")
             number = desk.rows.take_number()
-            memory = self._put(draft, vector, number, replaced=old_id).memory
+            memory = self._put(draft, vector, number, replaced=[old_id]).memory
             assert memory is not None  # noqa: S101 - it is no candidate
             self.retire(old_id, memory.id, reason)
             return memory
@@ -199,10 +207,16 @@ class Writing:
         trust = desk.least(new.trust)
         sources = list(new.sources)
         if new.source is not None:
-            sources.append(self._sources.named(new.source, new.text))
+            unseen = trust not in PERSONAL
+            sources.append(self._sources.named(new.source, new.text, unseen=unseen))
         least = self._sources.least_trust(trust, sources)
         status = "pending" if new.review or trust not in PERSONAL else "active"
-        return _Draft(edits.drafted(desk, new, status, least), tuple(sources), new)
+        memory = edits.drafted(desk, new, status, least)
+        if new.merges:
+            if status != "pending":
+                raise InvalidError("merges", "only a candidate merges; propose it")
+            memory = replace(memory, text_hash=checks.merge_hash(memory.text, new.merges))
+        return _Draft(memory, tuple(sources), new)
 
     def _known(self, draft: _Draft) -> AddResult | None:
         # A loop that says one thing over and over costs a read each time, and no write.
@@ -221,7 +235,7 @@ class Writing:
         return same
 
     def _put(
-        self, draft: _Draft, vector: Vector | None, number: int, *, replaced: str | None = None
+        self, draft: _Draft, vector: Vector | None, number: int, *, replaced: Sequence[str] = ()
     ) -> AddResult:
         desk = self._desk
         same = self._same(draft)
@@ -234,10 +248,12 @@ class Writing:
         memory = replace(draft.memory, number=number)
         if not draft.proposed:
             edits.refuse_taken_key(desk, memory, replaced)
-        self._refuse_flood(draft)
+        if draft.proposed:
+            self._refuse_flood(draft)
         action = "proposed" if draft.proposed else "added"
         why = Why(memory.created_at, action, memory.author, "", memory.source_run_id)
         desk.rows.insert(memory, why)
+        reach("memory.after_insert")
         if draft.sources:
             self._sources.keep(memory.id, draft.sources)
             self._watch.settle([memory.id])
@@ -271,20 +287,17 @@ class Writing:
 
     def _enqueue(self, draft: _Draft, memory: Memory) -> Candidate:
         new = draft.new
-        if new.supersedes is not None:
-            self._desk.own(new.supersedes)
-        provenance = new.provenance if new.provenance is not None else memory.author
-        return self._queue.add(memory, provenance, new.rationale, new.supersedes)
+        for memory_id in (*draft.merges, *((new.supersedes,) if new.supersedes else ())):
+            self._desk.own(memory_id)
+        replaces = Replaces(new.supersedes, draft.merges)
+        return self._queue.add(memory, draft.provenance, new.rationale, replaces)
 
     def _refuse_flood(self, draft: _Draft) -> None:
-        run_id, most = draft.memory.source_run_id, self._desk.config.candidates_per_run
-        if not draft.proposed or run_id is None:
-            return
-        if self._desk.db.tuples(_OF_RUN, run_id=run_id)[0][0] >= most:
-            raise RefusedError(
-                f"run {run_id} has proposed {most} memories; "
-                "review them, or raise agents.memory.candidates_per_run"
-            )
+        run_id = draft.memory.source_run_id
+        if run_id is not None:
+            self._quota.check_run(run_id)
+        if self._desk.least(draft.new.trust) not in PERSONAL:
+            self._quota.check_day(draft.provenance, draft.sources)
 
     def _revives(self, draft: _Draft, same: Memory) -> bool:
         """Whether a person says what so far was only proposed, refused or locked away."""
