@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -12,13 +13,16 @@ from lsm.config import CONFIG_NAME
 from lsm.errors import NotFoundError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Generator, Mapping, Sequence
 
+    from lsm.agents.directory import Directory
     from lsm.agents.events import Event
     from lsm.agents.reconcile import Reconciled
+    from lsm.agents.rows import RunRow
     from lsm.agents.scheduler import AgentScheduler
     from lsm.agents.tools import AgentTools
     from lsm.app import Mind
+    from lsm.db import Database
 
 
 class Agency:
@@ -34,13 +38,12 @@ class Agency:
 
     def scheduler_telling(self, on_event: Callable[[Event], None] | None) -> AgentScheduler:
         """The scheduler, telling *on_event* what happens."""
-        from lsm.agents.builtin import built_in_agent
         from lsm.agents.loop import Terms
         from lsm.agents.scheduler import AgentScheduler
 
         return AgentScheduler(
             self._mind.db,
-            lambda name: built_in_agent(name, self.tools()),
+            lambda name: self.directory.agent(name, self.tools, self._mind.reasoning.reach),
             terms=Terms(clock=self._mind.clock),
             on_event=on_event,
         )
@@ -55,15 +58,51 @@ class Agency:
         from lsm.agents.schedules import from_settings
 
         for entry in self._mind.config.agents.schedules:
-            self.check_agent(entry.agent)
+            self.check_agent(entry.agent, entry.params)
         schedules = [from_settings(**to_builtins(e)) for e in self._mind.config.agents.schedules]
         return self.scheduler.reconcile(CONFIG_NAME, schedules)
 
-    def check_agent(self, name: str) -> None:
-        """Raises NotFoundError if there is no agent called *name*."""
-        from lsm.agents.builtin import built_in_agent
+    @cached_property
+    def directory(self) -> Directory:
+        """Which agents there are."""
+        from lsm.agents.directory import Directory
 
-        built_in_agent(name, self.tools())
+        return Directory(self._mind.home)
+
+    def check_agent(self, name: str, params: Mapping[str, Any]) -> None:
+        """Refuse what could not be run.
+
+        Raises:
+            NotFoundError: there is no agent called *name*.
+            InvalidError: it takes no such parameter, or needs one that is missing.
+            ConfigError: its file is wrong.
+        """
+        self.directory.check(name, params)
+
+    def run_agent(self, name: str, params: Mapping[str, Any], allow: Sequence[str] = ()) -> RunRow:
+        """Run an agent here and now; the run as it ended.
+
+        Args:
+            name: of the agent.
+            params: what it is told.
+            allow: tools that it may use in this run although they need a grant.
+
+        Raises:
+            as `check_agent`, and as `Reasoning.check_grantable`.
+        """
+        from lsm.agents.grants import LONGEST, Use
+
+        self.check_agent(name, params)
+        reasoning = self._mind.reasoning
+        hashes = [(tool, reasoning.check_grantable(name, tool)) for tool in dict.fromkeys(allow)]
+        reasoning.check_model(name)
+
+        def booked(run: RunRow) -> None:
+            for tool, found in hashes:
+                use = Use(name, found, "", run.run_id)
+                reasoning.grants.allow(use, tool, LONGEST, only_run=True)
+
+        return self.scheduler.run_agent(name, params, booked)
 
     def written_by_run(self, run_id: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
         """Memories and candidates that a run left, as rows of the JSON contract."""
@@ -81,6 +120,7 @@ class Agency:
         from lsm.agents.memory import MemoryStore
         from lsm.agents.tools import AgentTools, DocumentNews, IngestResult
         from lsm.vectordb.documents import DocumentReader
+        from lsm.watching import Watch
 
         def ingest(should_stop: Callable[[], bool]) -> IngestResult:
             report = self._mind.ingest(should_stop=should_stop)
@@ -97,10 +137,12 @@ class Agency:
             ingest=ingest,
             news_since=news_since,
             last_result=self._last_result,
+            rehearsing=lambda: rolled_back(self._mind.db),
             memories=MemoryStore(
                 self._mind.db, self._mind.clock, None, self._mind.config.agents.memory
             ),
             clock=self._mind.clock,
+            watching=Watch(self._mind),
         )
 
     def _last_result(self, schedule_id: str) -> dict[str, Any]:
@@ -110,3 +152,15 @@ class Agency:
             return {}  # run by hand for the first time
         results = [run.result_json for run in runs if run.state == "succeeded"]
         return msgspec.json.decode(results[0]) if results and results[0] else {}
+
+
+class _UndoError(Exception):
+    """Ends a transaction whose writes were for looking only."""
+
+
+@contextmanager
+def rolled_back(db: Database) -> Generator[None]:
+    """A transaction that leaves nothing behind: what is written in it can be read in it."""
+    with suppress(_UndoError), db.transaction():
+        yield
+        raise _UndoError

@@ -92,8 +92,8 @@ class Claims:
         with ledger.transaction():
             row = self._guard(run)
             ledger.reached("finish.before_outputs")
-            for each in apply:
-                each(ledger.db)
+            remarks = [said for each in apply if isinstance(said := each(ledger.db), str)]
+            ending = with_remarks(ending, remarks)
             ledger.reached("finish.after_outputs")
             closed = self._close(row, run, ending)
             ledger.reached("finish.before_commit")
@@ -221,6 +221,14 @@ def _after(row: ScheduleRow, run: RunRow, ending: Ending, *, retried: bool) -> S
     if ending.state in FAILURES and not retried:
         return replace(row, consecutive_failures=row.consecutive_failures + 1)
     return row
+
+
+def with_remarks(ending: Ending, remarks: Sequence[str]) -> Ending:
+    """*ending* with what the outputs had to say at the end of its report."""
+    if not remarks:
+        return ending
+    lines = [f"- {line}" for said in remarks for line in said.splitlines()]
+    return replace(ending, report="\n".join([ending.report or "", *lines]) + "\n")
 
 
 def _policy(row: ScheduleRow) -> Policy:

@@ -35,7 +35,7 @@ class ScheduleRow:
     queued_runs: int  # runs in state pending
     updated_at: str
     state: ScheduleState
-    pause_reason: str | None  # "user", "config", "auto", "unreadable"
+    pause_reason: str | None  # "user", "config", "auto", "unreadable", "imported"
     next_slot_at: str | None  # the slot behind next_run_at
     config_json: str
     config_hash: str

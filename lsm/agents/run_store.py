@@ -50,6 +50,23 @@ SELECT *
  LIMIT :most
 """
 
+# For lists: without reports and results, which may be long.
+_BRIEF = """
+SELECT run_id, schedule_id, slot_at, origin, attempt, state, not_before, created_at, reason,
+       coalesced, started_at, finished_at, error
+  FROM lsm_agent_runs
+"""
+_PAGE = (
+    _BRIEF
+    + """
+ WHERE schedule_id = :schedule_id
+   AND (slot_at < :slot_at OR (slot_at = :slot_at AND run_id < :run_id))
+ ORDER BY slot_at DESC, run_id DESC
+ LIMIT :most
+"""
+)
+_RECENT = _BRIEF + " WHERE created_at >= :since ORDER BY created_at DESC LIMIT :most"
+
 # A paused schedule's slots wait; what the user started by hand does not.
 _CLAIMABLE = """
 SELECT r.run_id, r.schedule_id
@@ -212,6 +229,18 @@ class RunStore:
     def history(self, schedule_id: str, most: int) -> list[RunRow]:
         """The latest *most* rows, newest slot first."""
         return [_row(r) for r in self._db.rows(_HISTORY, schedule_id=schedule_id, most=most)]
+
+    def page(self, schedule_id: str, before: tuple[str, str], most: int) -> list[RunRow]:
+        """Runs without their reports, newest slot first, behind (slot, run id) *before*."""
+        slot_at, run_id = before
+        found = self._db.rows(
+            _PAGE, schedule_id=schedule_id, slot_at=slot_at, run_id=run_id, most=most
+        )
+        return [RunRow(**row) for row in found]
+
+    def recent(self, since: str, most: int) -> list[RunRow]:
+        """Runs of all schedules admitted since then, without their reports, newest first."""
+        return [RunRow(**row) for row in self._db.rows(_RECENT, since=since, most=most)]
 
     def claimable(self, now: str, most: int) -> list[tuple[str, str]]:
         """(run_id, schedule_id) of what may start, in the order it should; takes no lock."""

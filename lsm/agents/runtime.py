@@ -20,8 +20,11 @@ if TYPE_CHECKING:
 
     from lsm.agents.rows import Origin
 
-Apply = Callable[[Database], None]
-"""Writes to the database given, whose transaction is open; nothing slow, no network, no model."""
+Apply = Callable[[Database], str | None]
+"""Writes to the database given, whose transaction is open; nothing slow, no network, no model.
+
+What it returns is a remark for the end of the report: what was meant to be written and was not.
+"""
 
 StopReason = Literal["cancelled", "timed_out", "stopping", "lease_lost"]
 
@@ -49,6 +52,7 @@ class Outcome:
     report: str | None = None  # Markdown for a person; kept in the run's row
     result: Mapping[str, Any] = field(default_factory=dict[str, Any])  # what JSON holds
     apply: tuple[Apply, ...] = ()  # called in order
+    plan: tuple[str, ...] = ()  # what a dry run has left undone, a line each
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from lsm.agents.controls import Controls, upcoming
+from lsm.agents.editing import named, standing
 from lsm.agents.execution import rehearse
 from lsm.agents.ledger import Ledger
 from lsm.agents.loop import Loop, Terms
 from lsm.agents.reconcile import Reconciler
+from lsm.agents.schedules import checked, schedule_id
 from lsm.clock import to_text
 from lsm.errors import NotFoundError, RefusedError
 
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from datetime import datetime
 
+    from lsm.agents.editing import Wanted
     from lsm.agents.events import Event
     from lsm.agents.reconcile import Reconciled
     from lsm.agents.rows import RunRow, ScheduleRow
@@ -77,6 +80,28 @@ class AgentScheduler:
         """Add a schedule, or change the policy of the one it is already. See `Reconciler.put`."""
         return self._woken(self._reconciler.put(source, schedule))
 
+    def put(self, wanted: Wanted, source: str = "command") -> ScheduleRow:
+        """Add the schedule that is wanted, or change of the one it is already what is said.
+
+        Raises:
+            InvalidError, CronError: it cannot run.
+        """
+        with self._ledger.transaction():
+            return self.add(self.planned(wanted), source)
+
+    def planned(self, wanted: Wanted) -> Schedule:
+        """What `put` would make it. Raises InvalidError, CronError."""
+        known = self._ledger.schedules.get(schedule_id(checked(wanted.identified())))
+        return wanted.over(standing(known))
+
+    def find(self, name: str) -> ScheduleRow:
+        """The schedule of that id or key, or of an id that begins so and no other does.
+
+        Raises:
+            NotFoundError, InvalidError: there is none, or more than one.
+        """
+        return named(name, self._ledger.schedules.all())
+
     def remove(self, schedule_id: str) -> None:
         """No further slots; history stays.
 
@@ -108,6 +133,16 @@ class AgentScheduler:
     def history(self, schedule_id: str, most: int = 100) -> list[RunRow]:
         """The latest runs, skips and misses of a schedule, newest slot first."""
         return self._ledger.runs.history(self.get(schedule_id).schedule_id, most)
+
+    def history_page(
+        self, schedule_id: str, before: tuple[str, str] | None = None, most: int = 50
+    ) -> list[RunRow]:
+        """As `history`, but behind (slot, run id) *before*, and without reports and results."""
+        return self._ledger.runs.page(schedule_id, before or ("9999", ""), most)
+
+    def recent(self, since: datetime, most: int = 500) -> list[RunRow]:
+        """Runs of all schedules admitted since then, newest first, without their reports."""
+        return self._ledger.runs.recent(to_text(since), most)
 
     def run(self, run_id: str) -> RunRow:
         """A run, with its report and result. Raises NotFoundError."""
@@ -144,12 +179,25 @@ class AgentScheduler:
         """See `Controls.cancel`."""
         return self._woken(self._controls.cancel(run_id))
 
-    def run_agent(self, agent: str, params: Mapping[str, Any] | None = None) -> RunRow:
+    def run_agent(
+        self,
+        agent: str,
+        params: Mapping[str, Any] | None = None,
+        booked: Callable[[RunRow], None] | None = None,
+    ) -> RunRow:
         """Run *agent* here and now, in this thread; the run as it ended.
 
-        The path is that of a scheduled run: claim, lease, outputs with the end of the run.
+        The path is that of a scheduled run: claim, lease, outputs with the end of the run. What
+        *booked* writes about the run is there before it starts.
         """
-        return self.run(self._loop.execute(lambda: self._controls.book(agent, params or {})))
+
+        def book() -> RunRow:
+            run = self._controls.book(agent, params or {})
+            if booked is not None:
+                booked(run)
+            return run
+
+        return self.run(self._loop.execute(book))
 
     def rehearse(self, agent: str, params: Mapping[str, Any] | None = None) -> Outcome:
         """Run *agent* without booking a run or applying its outcome: what it would have done."""

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from contextlib import AbstractContextManager
 
     from lsm.agents.memory import MemoryStore
+    from lsm.agents.watching import Watching
     from lsm.clock import Clock
 
 
@@ -41,7 +43,10 @@ class AgentTools:
     news_since: Callable[[int], tuple[int, Sequence[DocumentNews]]]
     # The result of the schedule's latest run that succeeded.
     last_result: Callable[[str], Mapping[str, Any]]
+    # A transaction that leaves nothing behind, for dry runs.
+    rehearsing: Callable[[], AbstractContextManager[None]]
     # As a person's; `acting` narrows it to a run's. Without a model: nothing is embedded in a
     # transaction, `embed_missing` makes up for it.
     memories: MemoryStore
     clock: Clock
+    watching: Watching  # what is new in feeds and saved searches

@@ -1,4 +1,4 @@
-"""`lsm schedule` and `lsm agent`: when agents run, and what became of it."""
+"""`lsm schedule`: when agents run, and what became of it."""
 
 from __future__ import annotations
 
@@ -9,76 +9,19 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from lsm.cli import output
+from lsm.cli import output, runs
 from lsm.cli.nearest import NearestGroup
 from lsm.cli.options import as_json
+from lsm.cli.service import service
 from lsm.errors import InvalidError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from lsm.agents.rows import RunRow, ScheduleRow
+    from lsm.agents.rows import ScheduleRow
     from lsm.app import Mind
     from lsm.cli import Settings
 
-with_params = click.option("--param", "params", multiple=True, metavar="K=V", help="Repeat.")
+# Its key does as well, and so does the beginning of its id.
 SCHEDULE_ID = click.argument("schedule_id", metavar="ID")
-
-
-@click.group(cls=NearestGroup)
-def agent() -> None:
-    """Agents: what they do, running one, and the report it left."""
-
-
-@agent.command(name="list")
-@as_json
-def agent_list(as_json: bool) -> None:
-    """Which agents there are."""
-    from lsm.agents.builtin import built_in_agents
-
-    found = built_in_agents()
-    if as_json:
-        output.print_json(found)
-        return
-    for info in found:
-        click.echo(f"{info.name:<10} {info.description}")
-
-
-@agent.command(name="run")
-@click.argument("name")
-@with_params
-@click.option("--dry-run", is_flag=True, help="Show what it would report; change nothing.")
-@as_json
-@click.pass_obj
-def agent_run(
-    settings: Settings, name: str, params: tuple[str, ...], dry_run: bool, as_json: bool
-) -> None:
-    """Run agent NAME now; the path is that of a scheduled run.
-
-    \b
-    lsm agent run digest
-    """
-    with settings.open() as mind:
-        mind.agency.check_agent(name)
-        if dry_run:
-            outcome = mind.scheduler.rehearse(name, _params(params))
-            row = {"run_id": None, "state": "dry run", "report": outcome.report}
-            row |= {"result": outcome.result, "memories": [], "candidates": []}
-        else:
-            row = _run_row(mind, mind.scheduler.run_agent(name, _params(params)))
-    _print_run(row, as_json=as_json)
-    _exit_by(row)
-
-
-@agent.command(name="show")
-@click.argument("run_id", metavar="RUN")
-@as_json
-@click.pass_obj
-def agent_show(settings: Settings, run_id: str, as_json: bool) -> None:
-    """The report of a run, and what it remembered or proposed."""
-    with settings.open() as mind:
-        row = _run_row(mind, mind.scheduler.run(run_id))
-    _print_run(row, as_json=as_json)
 
 
 @click.group(cls=NearestGroup)
@@ -86,40 +29,47 @@ def schedule() -> None:
     """When agents run. `lsm schedule start` is the scheduler; any number may run at once."""
 
 
+schedule.add_command(service)
+
+
 @schedule.command()
 @click.argument("name", metavar="AGENT")
 @click.option("--every", "every_text", default="", metavar="1h", help="15m, 1h30m, 1d.")
 @click.option("--cron", "cron_text", default="", metavar="EXPR", help="'0 9 * * MON-FRI'")
 @click.option("--at", "at_text", default="", metavar="TIME", help="Once: 2026-12-31T23:00")
-@click.option("--tz", default="UTC", show_default=True, metavar="TZ", help="Europe/Berlin")
-@with_params
-@click.option("--overlap", default="skip", show_default=True, metavar="skip|queue|cancel|allow")
+@click.option("--tz", metavar="TZ", help="Such as Europe/Berlin [UTC].")
+@runs.with_params
+@click.option("--overlap", metavar="skip|queue|cancel|allow", help="What if it still runs [skip].")
 @click.option("--catch-up", metavar="latest|skip|all", help="What missed slots become [latest].")
-@click.option("--key", metavar="K", help="Keeps the id when params or times are edited.")
-@click.option("--timeout", default="1h", show_default=True, metavar="1h")
+@click.option("--key", metavar="K", help="A name; with it, only what is given here changes.")
+@click.option("--timeout", metavar="1h", help="How long a run may take [1h].")
 @as_json
 @click.pass_obj
 def add(
     settings: Settings, name: str, params: tuple[str, ...], as_json: bool, **given: Any
 ) -> None:
-    """Run AGENT every so often, at cron times, or once.
+    """Run AGENT every so often, at cron times, or once; or change how it runs.
 
     \b
     lsm schedule add librarian --every 1h
-    lsm schedule add digest --cron '0 8 * * MON-FRI' --tz Europe/Berlin
+    lsm schedule add digest --cron '0 8 * * MON-FRI' --tz Europe/Berlin --key morning
+    lsm schedule add digest --key morning --overlap queue
     """
-    from lsm.agents.schedules import Schedule, duration, trigger_from
+    from lsm.agents.editing import Wanted
+    from lsm.agents.schedules import trigger_from
 
+    times = (given["every_text"], given["cron_text"], given["at_text"])
+    wanted = Wanted(
+        agent=name,
+        key=given["key"],
+        trigger=trigger_from(*times, given["tz"] or "UTC") if any(times) else None,
+        tz=given["tz"],
+        params=runs.params(params) if params else None,
+        policy=_policy(given["overlap"], given["catch_up"], given["timeout"]),
+    )
     with settings.open() as mind:
-        mind.agency.check_agent(name)
-        trigger = trigger_from(
-            given["every_text"], given["cron_text"], given["at_text"], given["tz"]
-        )
-        policy = _policy(given["overlap"], given["catch_up"], duration("timeout", given["timeout"]))
-        wanted = Schedule(
-            agent=name, trigger=trigger, params=_params(params), key=given["key"], policy=policy
-        )
-        row = mind.scheduler.add(wanted)
+        mind.agency.check_agent(name, mind.scheduler.planned(wanted).params)
+        row = mind.scheduler.put(wanted)
     if as_json:
         output.print_json({"schedule_id": row.schedule_id, "next_run_at": row.next_run_at})
     else:
@@ -149,7 +99,7 @@ def list_(settings: Settings, as_json: bool) -> None:
 def show(settings: Settings, schedule_id: str, as_json: bool) -> None:
     """One schedule, all of it."""
     with settings.open() as mind:
-        row = mind.scheduler.get(schedule_id)
+        row = mind.scheduler.find(schedule_id)
     if as_json:
         output.print_json(row)
         return
@@ -164,7 +114,7 @@ def show(settings: Settings, schedule_id: str, as_json: bool) -> None:
 def pause(settings: Settings, schedule_id: str, as_json: bool) -> None:
     """No further runs until `resume`; one that is running goes on."""
     with settings.open() as mind:
-        _print_schedule(mind.scheduler.pause(schedule_id), as_json=as_json)
+        _print_schedule(mind.scheduler.pause(_id(mind, schedule_id)), as_json=as_json)
 
 
 @schedule.command()
@@ -175,7 +125,8 @@ def pause(settings: Settings, schedule_id: str, as_json: bool) -> None:
 def resume(settings: Settings, schedule_id: str, catch_up: bool, as_json: bool) -> None:
     """Go on, from now."""
     with settings.open() as mind:
-        _print_schedule(mind.scheduler.resume(schedule_id, catch_up=catch_up), as_json=as_json)
+        row = mind.scheduler.resume(_id(mind, schedule_id), catch_up=catch_up)
+    _print_schedule(row, as_json=as_json)
 
 
 @schedule.command()
@@ -185,8 +136,9 @@ def resume(settings: Settings, schedule_id: str, catch_up: bool, as_json: bool) 
 def remove(settings: Settings, schedule_id: str, as_json: bool) -> None:
     """End a schedule; its history stays."""
     with settings.open() as mind:
-        mind.scheduler.remove(schedule_id)
-        _print_schedule(mind.scheduler.get(schedule_id), as_json=as_json)
+        known = _id(mind, schedule_id)
+        mind.scheduler.remove(known)
+        _print_schedule(mind.scheduler.get(known), as_json=as_json)
 
 
 @schedule.command()
@@ -197,9 +149,9 @@ def remove(settings: Settings, schedule_id: str, as_json: bool) -> None:
 def run(settings: Settings, schedule_id: str, force: bool, as_json: bool) -> None:
     """Run it now, here; its plan stays as it is."""
     with settings.open() as mind:
-        row = _run_row(mind, mind.scheduler.run_here(schedule_id, force=force))
-    _print_run(row, as_json=as_json)
-    _exit_by(row)
+        row = runs.row_of(mind, mind.scheduler.run_here(_id(mind, schedule_id), force=force))
+    runs.print_run(row, as_json=as_json)
+    runs.exit_by(row)
 
 
 @schedule.command()
@@ -210,7 +162,7 @@ def run(settings: Settings, schedule_id: str, force: bool, as_json: bool) -> Non
 def history(settings: Settings, schedule_id: str, limit: int, as_json: bool) -> None:
     """Its runs, skips and misses, newest first, each with its reason."""
     with settings.open() as mind:
-        rows = mind.scheduler.history(schedule_id, limit)
+        rows = mind.scheduler.history(_id(mind, schedule_id), limit)
     if as_json:
         output.print_json(rows)
         return
@@ -220,7 +172,7 @@ def history(settings: Settings, schedule_id: str, limit: int, as_json: bool) -> 
 
 
 @schedule.command(name="next")
-@click.argument("schedule_id", metavar="[ID]", required=False)
+@click.argument("schedule_id", metavar="[ID|KEY]", required=False)
 @click.option("--cron", "expression", metavar="EXPR", help="An expression instead of a schedule.")
 @click.option("--tz", default="UTC", show_default=True, metavar="TZ")
 @click.option("--after", metavar="TIME", help="Strictly after this; default now.")
@@ -242,7 +194,8 @@ def next_(
         raise InvalidError("next", "name a schedule or --cron EXPR, one of the two")
     if schedule_id is not None:
         with settings.open() as mind:
-            instants = [each.isoformat() for each in mind.scheduler.upcoming(schedule_id, count)]
+            slots = mind.scheduler.upcoming(_id(mind, schedule_id), count)
+        instants = [each.isoformat() for each in slots]
         why: list[dict[str, Any]] = []
     else:
         instants, why = _next_of_cron(given, count)
@@ -276,9 +229,9 @@ def start(settings: Settings, once: bool, as_json: bool) -> None:
             lambda event: click.echo(output.clean(event.text), err=as_json)
         )
         if once:
-            runs = scheduler.run_due()
+            ended = scheduler.run_due()
             if as_json:
-                output.print_json(runs)
+                output.print_json(ended)
         else:
             click.echo(f"{len(scheduler.schedules())} schedules; Ctrl-C stops", err=True)
             scheduler.run_forever(stop)
@@ -314,6 +267,11 @@ def torture(settings: Settings, seconds: int, processes: int, seed: int, as_json
     sys.exit(1 if verdict.problems else 0)
 
 
+def _id(mind: Mind, name: str) -> str:
+    """The whole id of a schedule that was named by it, its key, or the beginning of its id."""
+    return mind.scheduler.find(name).schedule_id
+
+
 def _next_of_cron(given: dict[str, Any], count: int) -> tuple[list[str], list[dict[str, Any]]]:
     from datetime import UTC, datetime
 
@@ -335,53 +293,13 @@ def _next_of_cron(given: dict[str, Any], count: int) -> tuple[list[str], list[di
     return instants, [{"at": r.at.isoformat(), "fires": r.fires, "why": r.why} for r in reasons]
 
 
-def _params(pairs: Sequence[str]) -> dict[str, Any]:
-    import msgspec
+def _policy(overlap: str | None, catch_up: str | None, timeout: str | None) -> dict[str, Any]:
+    """The fields of a policy that were given."""
+    from lsm.agents.schedules import duration
 
-    found: dict[str, Any] = {}
-    for pair in pairs:
-        name, equals, text = pair.partition("=")
-        if not equals or not name:
-            raise InvalidError("--param", f"{pair!r} is not K=V")
-        try:
-            found[name] = msgspec.json.decode(text)
-        except msgspec.DecodeError:
-            found[name] = text  # not JSON: then it is the text it looks like
-    return found
-
-
-def _policy(overlap: str, catch_up: str | None, timeout_s: int) -> Any:
-    import msgspec
-
-    from lsm.agents.schedules import Policy
-
-    given = {"overlap": overlap, "timeout_s": timeout_s}
-    if catch_up is not None:
-        given["catch_up"] = catch_up
-    try:
-        return msgspec.convert(given, Policy)
-    except msgspec.ValidationError as error:
-        raise InvalidError("schedule", str(error)) from error
-
-
-def _run_row(mind: Mind, found: RunRow) -> dict[str, Any]:
-    """A run with the fields of the JSON contract."""
-    memories, candidates = mind.agency.written_by_run(found.run_id)
-    return vars(found) | {"memories": memories, "candidates": candidates}
-
-
-def _print_run(row: dict[str, Any], *, as_json: bool) -> None:
-    if as_json:
-        output.print_json(row)
-        return
-    click.echo(f"{row['run_id'] or ''} {row['state']}".strip(), err=True)
-    click.echo((row["report"] or row.get("error") or "no report").rstrip("\n"))
-
-
-def _exit_by(row: dict[str, Any]) -> None:
-    """A run that was made now and did not succeed is a failure of the command."""
-    if row["state"] not in ("succeeded", "dry run"):
-        sys.exit(1)
+    timeout_s = None if timeout is None else duration("timeout", timeout)
+    given = {"overlap": overlap, "catch_up": catch_up, "timeout_s": timeout_s}
+    return {name: value for name, value in given.items() if value is not None}
 
 
 def _print_schedule(row: ScheduleRow, *, as_json: bool) -> None:

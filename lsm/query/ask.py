@@ -1,12 +1,11 @@
-"""Answers without a model: the passages that answer best, quoted word for word and cited."""
+"""Answers: the passages that answer best, quoted word for word and cited."""
 
 from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
 
-import msgspec
-
+from lsm.query.answers import Answer, Citation, quoted_answer
 from lsm.query.terms import cleaned, parsed
 
 if TYPE_CHECKING:
@@ -14,6 +13,9 @@ if TYPE_CHECKING:
 
     from lsm.embedding.base import Embedder
     from lsm.query.search import Hit, Searcher, SearchOptions
+    from lsm.query.written import Writer
+
+__all__ = ["Answer", "Answerer", "Citation"]
 
 _QUOTE = 320  # characters a quote is grown to, sentence by sentence
 _LONGEST = 600  # a sentence longer than this is cut
@@ -25,46 +27,34 @@ _SENTENCE = re.compile(
 )
 
 
-class Citation(msgspec.Struct, frozen=True):
-    """Where a quote stands."""
-
-    n: int  # as in the answer: [n]
-    path: str
-    start_line: int  # of the quote itself, 1-based and inclusive
-    end_line: int
-    page: int | None
-    quote: str  # word for word as in the document
-    title: str
-    chunk_id: int
-
-
-class Answer(msgspec.Struct, frozen=True):
-    """An answer and what it rests on."""
-
-    answer: str
-    citations: tuple[Citation, ...]
-    model: str | None  # None: nothing was made up, everything is quoted
-
-
 class Answerer:
     """Answers questions from the library."""
 
-    def __init__(self, searcher: Searcher, embedder: Callable[[], Embedder]) -> None:
+    def __init__(
+        self,
+        searcher: Searcher,
+        embedder: Callable[[], Embedder],
+        writer: Writer | None = None,
+    ) -> None:
+        """*writer* is a language model; without one, everything is quoted."""
         self._searcher = searcher
         self._embedder = embedder
+        self._writer = writer
 
     def ask(self, question: str, k: int = 5, options: SearchOptions | None = None) -> Answer:
-        """The best *k* passages, the sentences that answer quoted.
+        """The best *k* passages, the sentences that answer quoted; or what a model makes of them.
 
         Raises:
             InvalidError: as `Searcher.search`.
         """
-        hits = self._searcher.search(question, k, options)
-        citations = self._cite(cleaned(question), _relevant(hits))
-        if not citations:
-            return Answer("Nothing in the library answers that.", (), None)
-        lines = [f"\u201c{' '.join(c.quote.split())}\u201d [{c.n}]" for c in citations]
-        return Answer("\n\n".join(lines), citations, None)
+        hits = _relevant(self._searcher.search(question, k, options))
+        citations = self._cite(cleaned(question), hits)
+        if self._writer is None or not citations:
+            return quoted_answer(citations)
+        from lsm.query.written import written_answer
+
+        numbered = dict(enumerate(hits, 1))
+        return written_answer(question, numbered, citations, self._writer)
 
     def _cite(self, question: str, hits: Sequence[Hit]) -> tuple[Citation, ...]:
         spans = [_sentences(hit.text) for hit in hits]

@@ -17,6 +17,7 @@ from lsm.query.terms import cleaned, parsed
 from lsm.query.when import beginning, end
 from lsm.vectordb.base import NOW, Where
 from lsm.vectordb.documents import DocumentReader
+from lsm.vectordb.pruning import pruned_before
 from lsm.vectordb.spaces import find_space
 from lsm.vectordb.vectors import checked
 
@@ -157,7 +158,7 @@ class Searcher:
         """The version that *as_of*, a date or a version, names.
 
         Raises:
-            InvalidError: it is neither.
+            InvalidError: it is neither, or what the library was then has been pruned.
         """
         if as_of is None or as_of == "":
             return NOW
@@ -167,7 +168,7 @@ class Searcher:
         if text.isascii() and text.isdecimal():
             # So many digits that Python refuses to count them are no version either.
             return self._known(int(text[:20]))
-        return self._documents.version_at(end(as_of, "as-of", self._clock))
+        return self._kept(self._documents.version_at(end(as_of, "as-of", self._clock)), as_of)
 
     def _known(self, version: int) -> int:
         newest = self._documents.version_at("9999")  # of all years
@@ -176,6 +177,16 @@ class Searcher:
                 "as-of",
                 f"there is no version {version}, the newest is {newest}; "
                 "a date is written 2026-03-01",
+            )
+        return self._kept(version, version)
+
+    def _kept(self, version: int, asked: str | int) -> int:
+        oldest = pruned_before(self._db)
+        if version < oldest:
+            raise InvalidError(
+                "as-of",
+                f"{asked} lies before version {oldest}, the oldest that has been kept: lsm db "
+                "prune took out what was before; a backup from then still has it",
             )
         return version
 

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, ClassVar
 from lsm.agents.runtime import Outcome
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from lsm.agents.params import Param
     from lsm.agents.runtime import RunContext
     from lsm.agents.tools import AgentTools, IngestResult
 
@@ -15,6 +18,7 @@ class Librarian:
     """Keeps the library up to date with the disk."""
 
     DESCRIPTION: ClassVar[str] = "reads what is new or changed below the roots"
+    PARAMS: ClassVar[Mapping[str, Param]] = {}
 
     def __init__(self, tools: AgentTools) -> None:
         self._tools = tools
@@ -22,7 +26,8 @@ class Librarian:
     def run(self, context: RunContext, /) -> Outcome:
         """Ingest. It commits batch by batch and is safe to repeat, so nothing is left to apply."""
         if context.dry_run:
-            return Outcome(report="Would read the roots.")
+            told = "read what is new or changed below the roots"
+            return Outcome(report=f"Would {told}.\n", plan=(told,))
         result = self._tools.ingest(context.cancelled)
         context.check()
         return Outcome(

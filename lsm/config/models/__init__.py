@@ -9,9 +9,17 @@ from msgspec import Meta
 
 from lsm.config.models.agents import AgentsConfig
 from lsm.config.models.library import EmbeddingConfig, LibraryConfig
+from lsm.config.models.llm import LlmConfig
 from lsm.config.models.remote import RemoteConfig
 
-__all__ = ["AgentsConfig", "Config", "DatabaseConfig", "EmbeddingConfig", "LibraryConfig"]
+__all__ = [
+    "AgentsConfig",
+    "Config",
+    "DatabaseConfig",
+    "EmbeddingConfig",
+    "LibraryConfig",
+    "LlmConfig",
+]
 
 
 class DatabaseConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -29,3 +37,4 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     database: DatabaseConfig = DatabaseConfig()
     agents: AgentsConfig = AgentsConfig()
     remote: RemoteConfig = RemoteConfig()
+    llm: LlmConfig = LlmConfig()

@@ -50,6 +50,8 @@ class MemoryConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     lifetimes: dict[str, str] = {}
     candidate_lifetime: str = "30d"  # what nobody has reviewed by then leaves the queue
     candidates_per_run: Annotated[int, Meta(ge=1)] = 20  # more than that is a run gone wild
+    candidates_per_source: Annotated[int, Meta(ge=1)] = 20  # a day, out of one document or URL
+    candidates_per_author: Annotated[int, Meta(ge=1)] = 100  # a day, by one agent or program
     recency_half_life: str = "30d"  # after so long, half of the bonus for being new is gone
     context_record: str = "90d"  # how long is kept what was handed to a model
 
@@ -91,8 +93,27 @@ class ScheduleConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             )
 
 
+class LimitsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How far one run of an agent with a model may go; an agent's own budgets go before these."""
+
+    time: str = "10m"
+    tool_calls: Annotated[int, Meta(ge=0, le=10_000)] = 50
+    tokens: Annotated[int, Meta(ge=1_000)] = 100_000  # read and written, all requests together
+    remote_calls: Annotated[int, Meta(ge=0, le=1_000)] = 10  # of the tool calls, to remote sources
+    report_kb: Annotated[int, Meta(ge=1, le=4096)] = 256
+    # What may be sent to a remote source. guarded: any words until the run has read both what is
+    # private and what somebody else may have written, then only words that a person typed for the
+    # run; own_words: only those, always; free: anything.
+    remote_queries: Literal["guarded", "own_words", "free"] = "guarded"
+
+    def __post_init__(self) -> None:
+        if duration("agents.limits.time", self.time) is None:
+            raise ConfigError("agents.limits.time", "a run must end; write 10m")
+
+
 class AgentsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Everything below ``[agents]``."""
 
     memory: MemoryConfig = MemoryConfig()
+    limits: LimitsConfig = LimitsConfig()
     schedules: tuple[ScheduleConfig, ...] = ()

@@ -1,0 +1,1 @@
+"""Agents that a language model drives, and the way to the model."""
