@@ -58,6 +58,11 @@ def absolute(path: str) -> str:
     return to_text(os.path.abspath(os.path.expanduser(path)))
 
 
+def is_address(text: str) -> bool:
+    """Whether *text* is the web address of something that was kept, and no path of a file."""
+    return text.startswith(("https://", "http://"))
+
+
 def shown(text: str) -> str:
     """*text* fit for a terminal: what could move the cursor or turn the line is escaped."""
     if text.isascii() and text.isprintable():

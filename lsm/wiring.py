@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from lsm.db import Database
     from lsm.ingest.pipeline import PipelineSettings
     from lsm.query.search import SearchOptions
-    from lsm.remote.providers.page import ReadablePage
 
 
 def pipeline_settings(library: LibraryConfig, home: str, db: Database) -> PipelineSettings:
@@ -70,20 +69,6 @@ def check_root(path: str, home: str) -> None:
         raise InvalidError(
             shown(path), "this is the home of lsm itself; name a folder of documents"
         )
-
-
-def readable(data: bytes, charset: str) -> ReadablePage:
-    """What a person reads on a web page. Raises ValueError for what cannot be read."""
-    from lsm.ingest.document import ParseError
-    from lsm.ingest.parsers import html
-    from lsm.remote.providers.page import ReadablePage
-
-    try:
-        document = html.parse(data, "page.html", charset=charset)
-    except ParseError as error:
-        raise ValueError(error.reason) from error
-    text = "".join(section.text for section in document.sections)
-    return ReadablePage(document.title or "", text, document.metadata)
 
 
 def search_options(choices: dict[str, Any]) -> SearchOptions:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 import click
@@ -46,13 +47,14 @@ def list_(settings: Settings, as_json: bool) -> None:
 @click.argument("query")
 @click.option("-k", "k", default=10, show_default=True, metavar="N")
 @click.option("--refresh", is_flag=True, help="Ask, even if the answer kept is fresh.")
-@click.option("--offline", is_flag=True, help="Only what is kept, however old.")
+@click.option("--offline", is_flag=True, help="Only what is held, however old.")
+@click.option("--newest", is_flag=True, help="The newest rather than the best, where it can tell.")
 @as_json
 @click.pass_obj
 def search(
     settings: Settings, provider: str, query: str, k: int, as_json: bool, **how: bool
 ) -> None:
-    """Ask PROVIDER; its answer is kept, and served again while it is fresh.
+    """Ask PROVIDER; its answer is held, and served again while it is fresh.
 
     \b
     lsm remote search arxiv 'dark sky measurements' -k 5
@@ -65,13 +67,99 @@ def search(
         for number, found in enumerate(() if as_json else answer.results, 1):
             click.echo(f"{number:>2}. {click.style(output.clean(found.title), bold=True)}")
             click.echo(f"    {output.clean(found.url)}  {found.published or ''}".rstrip())
-            click.echo(f"    {output.clean(found.snippet)[:300]}")
+            if snippet := output.clean(found.snippet)[:300]:
+                click.echo(f"    {snippet}")
         # Only now: what was not shown counts as unseen.
         mind.remote.mark_shown(answer)
     for problem in answer.problems:
         click.echo(f"lsm: {output.clean(problem)}", err=True)
     if not as_json and not answer.results:
         click.echo("nothing found")
+
+
+@remote.command()
+@click.argument("what", nargs=-1, required=True, metavar="PROVIDER QUERY | URL...")
+@click.option("-k", "k", default=10, show_default=True, metavar="N", help="Results of a search.")
+@click.option("--only", metavar="1,3", help="Only these results, as `search` numbers them.")
+@click.option("--refresh", is_flag=True, help="Ask, even if the answer held is fresh.")
+@click.option("--offline", is_flag=True, help="Only what is held, however old.")
+@click.option("--newest", is_flag=True, help="The newest rather than the best, where it can tell.")
+@as_json
+@click.pass_obj
+def keep(
+    settings: Settings,
+    what: tuple[str, ...],
+    k: int,
+    only: str | None,
+    as_json: bool,
+    **how: bool,
+) -> None:
+    """Keep web pages or results as documents: found, cited and versioned like files.
+
+    No ingest takes them out; `lsm remote drop URL` does. Kept again, they are what they are now.
+
+    \b
+    lsm remote keep https://example.org/article
+    lsm remote keep arxiv 'dark sky measurements' -k 5 --only 1,3
+    """
+    numbers = _numbers(only)
+    with settings.open() as mind:
+        report = mind.keep(*what, k=k, numbers=numbers, **how)
+    if as_json:
+        output.print_json(report)
+    for each in () if as_json else report.kept:
+        click.echo(f"{each.state:<10}{output.clean(each.url)}  {output.clean(each.title)}")
+    for error in report.errors:
+        click.echo(f"lsm: {output.clean(error.url)}: {output.clean(error.reason)}", err=True)
+    if not as_json:
+        version = "nothing changed" if report.version is None else f"version {report.version}"
+        click.echo(version if report.kept else "nothing kept")
+    if report.errors:
+        sys.exit(3 if report.kept else 1)
+
+
+@remote.command()
+@click.argument("urls", nargs=-1, required=True, metavar="URL...")
+@as_json
+@click.pass_obj
+def drop(settings: Settings, urls: tuple[str, ...], as_json: bool) -> None:
+    """Take what was kept out of the library as it is; as it was, it stays in it.
+
+    \b
+    lsm remote drop https://example.org/article
+    """
+    with settings.open() as mind:
+        version = mind.keeping.drop(*urls)
+    if as_json:
+        output.print_json({"dropped": urls, "version": version})
+    else:
+        click.echo(f"{len(urls)} dropped, version {version}")
+
+
+@remote.command()
+@as_json
+@click.pass_obj
+def kept(settings: Settings, as_json: bool) -> None:
+    """What was kept, and when."""
+    with settings.open() as mind:
+        rows = mind.keeping.kept()
+    if as_json:
+        output.print_json(rows)
+        return
+    for row in rows:
+        told = f"{row.retrieved_at[:10]}  {row.provider:<12} {output.clean(row.url)}"
+        click.echo(f"{told}  {output.clean(row.title)}")
+    if not rows:
+        click.echo("nothing yet: lsm remote keep https://...")
+
+
+def _numbers(text: str | None) -> list[int]:
+    if text is None:
+        return []
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isascii() and part.isdecimal() for part in parts):
+        raise InvalidError("--only", f"{text!r} is not a list of numbers such as 1,3")
+    return list(dict.fromkeys(int(part[:9]) for part in parts))
 
 
 @click.group(cls=NearestGroup)

@@ -48,7 +48,7 @@ class Child:
     """
 
     def __init__(self, command: Sequence[str]) -> None:
-        self._process = _start(command)
+        self._process = start_process(command)
         self._requests = _pipe(self._process.stdin)
         self._answers = _pipe(self._process.stdout)
         self._answer = msgspec.json.Decoder(Answer)
@@ -88,7 +88,7 @@ class Child:
         except (FrameError, msgspec.DecodeError) as error:
             raise NonsenseError(f"the parsing process answered nonsense: {error}") from error
         try:
-            raise ChildDiedError(*_cause(self._process.wait(_PATIENCE)))
+            raise ChildDiedError(*cause(self._process.wait(_PATIENCE)))
         except subprocess.TimeoutExpired:
             raise NonsenseError("the parsing process closed its end of the pipe") from None
 
@@ -116,17 +116,22 @@ class Child:
     def _complaint(self) -> str:
         text = _pipe(self._process.stderr).read(_MAX_COMPLAINT).decode("utf-8", "replace")
         lines = [line.strip() for line in text.splitlines() if line.strip()]
-        return lines[-1] if lines else _cause(self._process.wait(_PATIENCE))[1]
+        return lines[-1] if lines else cause(self._process.wait(_PATIENCE))[1]
 
 
-def default_command() -> tuple[str, ...]:
-    """The command line of a production child."""
+def default_command(boot: str = _BOOT) -> tuple[str, ...]:
+    """The command line of a production child that runs *boot*."""
     import lsm
 
-    return (sys.executable, "-I", "-c", _BOOT, os.path.dirname(os.path.abspath(lsm.__path__[0])))
+    return (sys.executable, "-I", "-c", boot, os.path.dirname(os.path.abspath(lsm.__path__[0])))
 
 
-def _start(command: Sequence[str]) -> "subprocess.Popen[bytes]":
+def start_process(command: Sequence[str]) -> "subprocess.Popen[bytes]":
+    """*command* in a group of its own, with pipes and next to no environment.
+
+    Raises:
+        LsmError: it cannot be started.
+    """
     environment = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
     try:
         return subprocess.Popen(
@@ -149,7 +154,7 @@ def _pipe(stream: IO[bytes] | None) -> BinaryIO:
     return cast("BinaryIO", stream)
 
 
-def _cause(status: int) -> tuple[str, str]:
+def cause(status: int) -> tuple[str, str]:
     """The code and the reason that fit an exit status, as `Popen` gives it."""
     if sys.platform != "win32" and status == -signal.SIGXCPU:
         return "timeout", "it took more processor time than one file may take"

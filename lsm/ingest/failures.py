@@ -38,6 +38,7 @@ SELECT source_path, code, reason, file_size, mtime_ns, ctime_ns, chunking, attem
 """
 _SOME = _COLUMNS + " WHERE source_path IN :paths[] ORDER BY source_path"
 _ALL = _COLUMNS + " ORDER BY source_path"
+_AFTER = _COLUMNS + " WHERE source_path > :after ORDER BY source_path LIMIT :most"
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,11 @@ def load_failures(db: Database, paths: Sequence[str] | None = None) -> list[Fail
     """All that could not be read, or those of *paths*, by path."""
     rows = db.tuples(_ALL) if paths is None else db.tuples(_SOME, paths=list(paths))
     return [FailedFile(*row) for row in rows]
+
+
+def failures_after(db: Database, after: str = "", most: int = 50) -> list[FailedFile]:
+    """At most *most* files that could not be read, by path, behind the path *after*."""
+    return [FailedFile(*row) for row in db.tuples(_AFTER, after=after, most=most)]
 
 
 def _row(failure: FailedFile, now: str) -> dict[str, object]:

@@ -9,7 +9,13 @@ import msgspec
 if TYPE_CHECKING:
     from lsm.db import Database
 
-_FILES = "SELECT count(*), coalesce(sum(file_size), 0) FROM lsm_manifest"
+# What was kept of the web has its address where files have their path.
+_FILES = """
+SELECT count(*), coalesce(sum(file_size), 0),
+       coalesce(sum(CASE WHEN substr(source_path, 1, 8) = 'https://'
+                           OR substr(source_path, 1, 7) = 'http://' THEN 1 ELSE 0 END), 0)
+  FROM lsm_manifest
+"""
 _CHUNKS = "SELECT count(*) FROM lsm_chunks WHERE version_out IS NULL"
 _VERSION = "SELECT coalesce(max(version), 0) FROM lsm_versions"
 _ERRORS = "SELECT count(*) FROM lsm_ingest_errors"
@@ -23,16 +29,18 @@ class LibraryOverview(msgspec.Struct, frozen=True):
     file_bytes: int
     chunks: int
     errors: int  # files that could not be read
+    kept: int = 0  # documents that are no files, but were kept from the web
 
 
 def library_overview(db: Database) -> LibraryOverview:
     """Count the library; cheap: no text is read."""
     with db.snapshot():
-        files, file_bytes = db.tuples(_FILES)[0]
+        documents, file_bytes, kept = db.tuples(_FILES)[0]
         return LibraryOverview(
             version=db.tuples(_VERSION)[0][0],
-            files=files,
+            files=documents - int(kept),
             file_bytes=int(file_bytes),
             chunks=db.tuples(_CHUNKS)[0][0],
             errors=db.tuples(_ERRORS)[0][0],
+            kept=int(kept),
         )

@@ -16,6 +16,7 @@ import msgspec
 
 from lsm.clock import utc_now
 from lsm.ingest.batches import batched
+from lsm.ingest.caution import deletions_on_hold, hold_deletions
 from lsm.ingest.chunking import CHUNKER_VERSION
 from lsm.ingest.derivation import Derivation, ids_with_chunking
 from lsm.ingest.failures import load_failures
@@ -136,7 +137,7 @@ class Pipeline:
                     self._progress("reading", number, total)
             _count_as_tried(reading.next_batch(), reading.report)
         reading.report.interrupted = self._stopped()
-        reading.report.files.gone = len(_leaving(reading, options))
+        reading.report.files.gone = len(self._leaving(reading, options))
 
     def _do(self, reading: Reading, options: IngestOptions) -> None:
         context = WriterContext(
@@ -177,10 +178,22 @@ class Pipeline:
             writer.retag(dict(part))
 
     def _retire(self, reading: Reading, writer: BatchWriter, options: IngestOptions) -> None:
-        for part in batched(_leaving(reading, options), 500):
+        for part in batched(self._leaving(reading, options), 500):
             retired = writer.retire({path: reading.plan.gone[path] for path in part})
             reading.report.files.gone += retired.files
             reading.report.chunks.retired += retired.chunks
+        if options.confirm_delete:
+            hold_deletions(self._db, None)
+
+    def _leaving(self, reading: Reading, options: IngestOptions) -> list[str]:
+        """The files that are gone for good; where that is doubtful, the user is asked first."""
+        gone = reading.left_behind()
+        if options.confirm_delete:
+            return gone
+        held = deletions_on_hold(self._db) is not None
+        doubted = set(gone) if held else doubtful(reading.plan, gone)
+        reading.report.unconfirmed = len(doubted)
+        return [path for path in gone if path not in doubted]
 
     def _embed_again(self, report: IngestReport) -> None:
         """Give chunks whose vector another model made one of today's."""
@@ -296,13 +309,3 @@ def _count_as_tried(batch: Batch, report: IngestReport) -> None:
     files.new += sum(not candidate.is_known for candidate in batch.untold)
     files.failed += len(batch.failures)
     report.errors += [FileError(f.source_path, f.code, f.reason) for f in batch.failures]
-
-
-def _leaving(reading: Reading, options: IngestOptions) -> list[str]:
-    """The files that are gone for good; where that is doubtful, the user is asked first."""
-    gone = reading.left_behind()
-    if options.confirm_delete:
-        return gone
-    doubted = doubtful(reading.plan, gone)
-    reading.report.unconfirmed = len(doubted)
-    return [path for path in gone if path not in doubted]

@@ -13,7 +13,7 @@ from lsm.ingest.incoming import file_state, new_document
 from lsm.ingest.manifest import load_manifest, signed, states_with_hash
 from lsm.ingest.messages import ParseRequest
 from lsm.ingest.report import FileError
-from lsm.paths import to_os
+from lsm.paths import is_address, to_os
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -210,6 +210,8 @@ class Reading:
             state.file_size > 0
             and state.document_id is not None
             and state.schema_version_id in self._rule.schemas
+            # What was kept of the web has the same words as a file now and then; it stays.
+            and not is_address(state.source_path)
         )
 
 

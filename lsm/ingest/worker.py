@@ -36,7 +36,7 @@ _DOCUMENTS = (".pdf", ".docx", ".pptx", ".xlsx", ".epub", ".odt", ".odp", ".ods"
 
 def main(find_parser: FindParser = parser_for) -> None:
     """Answer requests from standard input until it ends."""
-    requests, answers = _take_over_pipes()
+    requests, answers = take_over_pipes()
     message = read_frame(requests, _MAX_STARTUP)
     if message is None:
         return
@@ -56,7 +56,7 @@ def _serve(worker: "_Worker", requests: BinaryIO, answers: BinaryIO) -> None:
             return
 
 
-def _take_over_pipes() -> tuple[BinaryIO, BinaryIO]:
+def take_over_pipes() -> tuple[BinaryIO, BinaryIO]:
     """The protocol moves away from 0 and 1, where a parser that prints would reach it."""
     requests, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     nothing = os.open(os.devnull, os.O_RDWR)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypedDict
 
+from lsm.failpoints import reach
 from lsm.ingest.derivation import Derivation, open_derivation
 from lsm.ingest.failures import FailedFile, clear_failures, record_failures
 from lsm.ingest.foldertags import merged
@@ -78,6 +79,7 @@ class BatchWriter:
         """All of *batch*, or, if anything raises, nothing of it."""
         outcome = Outcome()
         version = self.version
+        reach("ingest.before_batch")
         with self._db.transaction():
             self._library.queue()
             self._drop_overtaken(batch)
@@ -114,6 +116,7 @@ class BatchWriter:
             if ids:
                 version = self._open_version()
                 chunks = self._library.retire(ids, version)
+                reach("ingest.after_retire")
                 self._context.on_changed(ids, version)
             forget_files(self._db, paths)
             clear_failures(self._db, paths)
@@ -225,6 +228,7 @@ class BatchWriter:
         space = open_space(self._db, derivation.embedding_model, derivation.dimension)
         documents = [arrival.document for arrival in arrivals]
         written = self._library.put(documents, batch.vectors, version, space)
+        reach("ingest.before_manifest")
         states = [
             replace(
                 arrival.state,
@@ -237,7 +241,7 @@ class BatchWriter:
         ]
         save_manifest(self._db, states, self._context.clock)
         known = [d.document_id for d in documents if d.document_id is not None]
-        self._context.on_changed(known, version)
+        self._context.on_changed(written.document_ids, version)
         outcome.new = len(documents) - len(known)
         outcome.changed = len(known)
         outcome.added = written.chunks_added
@@ -252,6 +256,7 @@ class BatchWriter:
             if (document := current.get(move.before.document_id or 0)) is not None
         ]
         self._library.relabel(labels, version)
+        self._context.on_changed([label.document_id for label in labels], version)
         forget_files(self._db, [move.old_path for move in moves])
         states = [_moved_state(move, version) for move in moves]
         save_manifest(self._db, states, self._context.clock)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from lsm.clock import to_text
 from lsm.errors import StorageError
+from lsm.failpoints import reach
 from lsm.remote.errors import RemoteError
 from lsm.remote.flights import LEASE, Busy, Failed, Flights, Ticket, Turns
 from lsm.remote.storage import Held, cache_key
@@ -125,6 +126,7 @@ class Answers:
             claim = self._flights.claim(key, asked_at if question.refresh else "")
             match claim:
                 case Ticket():
+                    reach("cache.after_lease")
                     return self._fetch(question, claim, asked_at, fetch)
                 case Failed():
                     raise claim.error
@@ -163,6 +165,7 @@ class Answers:
                 self._renew(question)
             else:
                 self._cache.put(provider, parameters, fetched.response, ttl)
+            reach("cache.before_release")
             fetched.note()
             self._flights.release(ticket)
             held = self._cache.look(provider, parameters)

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from lsm.remote.results import Found
 
 _LONGEST_VALUE = 2000  # characters of one piece of metadata
+_MOST_TAGS, _LONGEST_TAG = 20, 100
 
 
 @dataclass(frozen=True)
@@ -32,23 +33,37 @@ class KeptDocument:
         return hashlib.sha256(self.text.encode()).hexdigest()
 
 
-def kept_document(result: Found, provider: str, retrieved_at: str) -> KeptDocument:
-    """*result*, fetched from *provider* at *retrieved_at*, as a document."""
+def kept_document(result: Found, provider: str, retrieved_at: str, asked: str = "") -> KeptDocument:
+    """*result*, fetched from *provider* at *retrieved_at*, as a document.
+
+    Args:
+        result: what was found.
+        provider: who said it; a tag of the document.
+        retrieved_at: when.
+        asked: the address of a page as somebody typed it, which may have led to another.
+    """
     metadata = dict(_texts(result)) | {"provider": provider, "retrieved_at": retrieved_at}
     return KeptDocument(
-        source_path=_source(result),
+        source_path=asked or address_of(result),
         title=result.title,
         text=_markdown(result),
-        tags=tuple(str(tag) for tag in result.metadata.get("categories") or ()),
+        tags=tuple(dict.fromkeys((provider, *_categories(result)))),
         modified_at=result.published,
         metadata=metadata,
     )
 
 
-def _source(result: Found) -> str:
+def address_of(result: Found) -> str:
+    """What *result* is kept under; "" if it has nothing of the kind."""
     # Feeds may give items no address; they are told apart by their id within the feed.
     feed = result.metadata.get("feed_url", "")
-    return result.url or f"{feed}#{result.metadata.get('id', '')}"
+    return result.url or (f"{feed}#{result.metadata.get('id', '')}" if feed else "")
+
+
+def _categories(result: Found) -> Iterator[str]:
+    for tag in (result.metadata.get("categories") or ())[:_MOST_TAGS]:
+        if name := " ".join(str(tag).split())[:_LONGEST_TAG]:
+            yield name
 
 
 def _markdown(result: Found) -> str:
@@ -56,7 +71,9 @@ def _markdown(result: Found) -> str:
     venue = str(result.metadata.get("venue") or result.metadata.get("feed") or "")
     day = (result.published or "")[:10]
     byline = " · ".join(part for part in (authors, venue, day) if part)
-    parts = (f"# {result.title}", byline, result.url and f"<{result.url}>", result.text)
+    # A page's first heading is its title once more, as a rule.
+    text = result.text.removeprefix(f"## {result.title}\n").lstrip("\n")
+    parts = (f"# {result.title}", byline, result.url and f"<{result.url}>", text)
     return "\n\n".join(part for part in parts if part) + "\n"
 
 

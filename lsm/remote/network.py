@@ -8,15 +8,11 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from lsm.errors import MissingExtraError
+import httpcore
+import httpx
+
 from lsm.remote.addresses import parsed_address, refusal
 from lsm.remote.errors import RemoteError
-
-try:
-    import httpcore
-    import httpx
-except ImportError as missing:
-    raise MissingExtraError("asking remote sources", "remote") from missing
 
 if TYPE_CHECKING:
     import ssl

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import msgspec
 
@@ -11,13 +11,22 @@ from lsm.remote.errors import RemoteError
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
-    from lsm.remote.fetch import Reply
-
 T = TypeVar("T")
 _BOM = b"\xef\xbb\xbf"
+# Two hundred results take less than 2 MB, and a tree of elements ten times its text.
+_MOST_XML = 16 * 2**20
 
 
-def json_as(reply: Reply, kind: type[T]) -> T:
+class Answered(Protocol):
+    """Anything with a body."""
+
+    @property
+    def body(self) -> bytes:
+        """Unpacked."""
+        ...
+
+
+def json_as(reply: Answered, kind: type[T]) -> T:
     """The JSON of *reply*, as *kind*.
 
     Raises:
@@ -29,12 +38,14 @@ def json_as(reply: Reply, kind: type[T]) -> T:
         raise not_an_answer(reply, "JSON", str(error)) from None
 
 
-def xml_of(reply: Reply) -> Element:
+def xml_of(reply: Answered) -> Element:
     """The root of the XML in *reply*. Entities of its own and anything external are refused.
 
     Raises:
-        RemoteError: ``not_an_answer``.
+        RemoteError: ``not_an_answer``, or ``too_large``.
     """
+    if len(reply.body) > _MOST_XML:
+        raise RemoteError("too_large", f"XML of more than {_MOST_XML >> 20} MB")
     from xml.etree.ElementTree import ParseError
 
     from defusedxml import DefusedXmlException
@@ -46,7 +57,7 @@ def xml_of(reply: Reply) -> Element:
         raise not_an_answer(reply, "XML", str(error)) from None
 
 
-def not_an_answer(reply: Reply, wanted: str, problem: str = "") -> RemoteError:
+def not_an_answer(reply: Answered, wanted: str, problem: str = "") -> RemoteError:
     """The error for a *reply* that should have been *wanted*."""
     start = reply.body.removeprefix(_BOM).lstrip()[:15].lower()
     if start.startswith((b"<!doctype html", b"<html")) and wanted != "HTML":

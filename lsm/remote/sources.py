@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 import lsm
-from lsm.clock import utc_now
+from lsm.clock import to_text, utc_now
 from lsm.config.models.remote import BUILT_IN, ProviderConfig
-from lsm.errors import InvalidError
+from lsm.errors import ConfigError, InvalidError
 from lsm.remote.answers import Answers, Question, Served
 from lsm.remote.errors import RemoteError
 from lsm.remote.feed_state import FeedState
@@ -24,18 +24,18 @@ from lsm.remote.results import Found, RemoteAnswer
 from lsm.remote.storage import RemoteCache
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from lsm.clock import Clock
-    from lsm.config.models.remote import RemoteConfig
+    from lsm.config.models.remote import Kind, RemoteConfig
     from lsm.db import Database
     from lsm.remote.fetch import Gate
     from lsm.remote.keeping import KeptDocument
     from lsm.remote.network import Network
-    from lsm.remote.providers.base import Provider
-    from lsm.remote.providers.page import Readable
+    from lsm.remote.providers.base import Provider, Readers
 
-T = TypeVar("T")
+# Who looks every day must not be told yesterday's answer because it is a second short of stale.
+_RECENT = timedelta(hours=1)
 _HOMEPAGE = "https://pypi.org/project/local-second-mind/"
 
 
@@ -52,11 +52,20 @@ class SourceInfo:
     entries: int  # answers held
 
 
+@dataclass(frozen=True, kw_only=True)
+class Asking:
+    """How a source is asked."""
+
+    refresh: bool = False  # even if a fresh answer is held
+    offline: bool = False  # nobody; a stale answer will do
+    newest: bool = False  # for the newest rather than the best, where the source can tell
+    recent: bool = False  # an answer of more than an hour ago will not do
+
+
 @dataclass(frozen=True)
 class _Options:
     ttl: timedelta
-    refresh: bool
-    offline: bool
+    asking: Asking
 
 
 class RemoteSources:
@@ -65,7 +74,7 @@ class RemoteSources:
     Args:
         config: says which may be asked. None of the others ever is.
         db: the shared database.
-        readable: makes a web page readable.
+        readers: what reads pages and feeds.
         network: the way out; None is the real one. Tests give their own.
         clock: what now is.
     """
@@ -74,13 +83,13 @@ class RemoteSources:
         self,
         config: RemoteConfig,
         db: Database,
-        readable: Readable,
+        readers: Readers,
         network: Network | None = None,
         clock: Clock = utc_now,
     ) -> None:
         self._config = config
         self._db = db
-        self._readable = readable
+        self._readers = readers
         self._network = network
         self._now = clock
         self.cache = RemoteCache(db, clock, config.cache_mb * 1024 * 1024)
@@ -92,23 +101,14 @@ class RemoteSources:
         names = dict.fromkeys((*BUILT_IN, *self._config.providers))
         return [self._info(name, held.get(name, 0)) for name in names]
 
-    def search(
-        self,
-        provider: str,
-        query: str,
-        *,
-        k: int = 10,
-        refresh: bool = False,
-        offline: bool = False,
-    ) -> RemoteAnswer:
+    def search(self, provider: str, query: str, *, k: int = 10, **how: bool) -> RemoteAnswer:
         """The *k* best results for *query*.
 
         Args:
             provider: a name in the configuration.
             query: words; for a page its address; for feeds words, or nothing for all items.
             k: 1 to 200.
-            refresh: ask even if a fresh answer is held.
-            offline: ask nobody; a stale answer will do.
+            how: ``refresh``, ``offline`` and ``newest``, see `Asking`.
 
         Raises:
             RemoteError: nobody answered, and nothing is held.
@@ -119,11 +119,18 @@ class RemoteSources:
 
         if not 1 <= k <= MAX_RESULTS:
             raise InvalidError("k", f"must be 1 to {MAX_RESULTS}, not {k}")
-        if refresh and offline:
+        asking = Asking(**how)
+        if asking.refresh and asking.offline:
             raise InvalidError("refresh", "asks a server, and offline forbids it; choose one")
-        source = self._provider(provider)
-        options = _Options(self._ttl(provider), refresh, offline)
-        outcomes = self._ask_all(provider, source, source.questions(query, k), options)
+        return self.answer(provider, self.opened(provider), query, k, asking)
+
+    def answer(
+        self, provider: str, source: Provider, query: str, k: int, asking: Asking
+    ) -> RemoteAnswer:
+        """As `search`, from a source that is open already; *k* may be any number."""
+        options = _Options(self._ttl(provider), asking)
+        questions = source.questions(query, k, newest=asking.newest)
+        outcomes = self._ask_all(provider, source, questions, options)
         served = [outcome for outcome in outcomes if isinstance(outcome, tuple)]
         errors = [outcome for outcome in outcomes if isinstance(outcome, RemoteError)]
         if not served:
@@ -142,34 +149,91 @@ class RemoteSources:
         )
 
     def mark_shown(self, answer: RemoteAnswer) -> None:
-        """Note that somebody has seen *answer*: call it once its results are printed."""
+        """Note that somebody has seen *answer*: call it once its results are printed or kept.
+
+        Joins the caller's transaction.
+        """
         if self._config.kind_of(answer.provider) == "feed":
-            self._provider(answer.provider).mark_seen(answer.results)
+            self.opened(answer.provider).mark_seen(answer.results)
 
-    def keep(
-        self, answer: RemoteAnswer, numbers: Sequence[int], store: Callable[[KeptDocument], T]
-    ) -> list[T]:
-        """Hand results of *answer* to *store*, which puts them into the library.
-
-        Args:
-            answer: what a search brought.
-            numbers: which of its results, counted from 1.
-            store: called once for each; what it returns is returned.
+    def chosen(self, answer: RemoteAnswer, numbers: Sequence[int]) -> RemoteAnswer:
+        """*answer* with only those of its results, counted from 1.
 
         Raises:
-            InvalidError: there is no result of that number; nothing was stored.
+            InvalidError: there is no result of that number.
         """
         last = len(answer.results)
         for number in numbers:
             if not 1 <= number <= last:
                 raise InvalidError("number", f"{number} is not among the results, 1 to {last}")
-        kept: list[T] = []
-        for number in numbers:
-            result = answer.results[number - 1]
-            kept.append(store(kept_document(result, answer.provider, answer.created_at or "")))
-            if self._config.kind_of(answer.provider) == "feed":
-                self._provider(answer.provider).mark_seen([result])
-        return kept
+        return replace(answer, results=tuple(answer.results[number - 1] for number in numbers))
+
+    def documents(self, answer: RemoteAnswer) -> list[KeptDocument]:
+        """The results of *answer* as documents of the library."""
+        retrieved_at, asked = answer.created_at or to_text(self._now()), ""
+        if self._config.kind_of(answer.provider) == "page":
+            # Under the address that was asked for: wherever it leads today, it is found by that.
+            asked = self.opened(answer.provider).questions(answer.query, 1)[0]["url"]
+        return [
+            kept_document(result, answer.provider, retrieved_at, asked) for result in answer.results
+        ]
+
+    def page_source(self) -> str:
+        """The name of the source that reads any page.
+
+        Raises:
+            ConfigError: none is enabled.
+        """
+        names = self.enabled("page")
+        if not names:
+            raise ConfigError(
+                "remote.providers.page.enabled",
+                "is not true, so no page is fetched; set it in lsm.toml to allow it",
+            )
+        return names[0]
+
+    def enabled(self, kind: Kind) -> list[str]:
+        """Names of the enabled sources of a kind."""
+        names = dict.fromkeys((*BUILT_IN, *self._config.providers))
+        return [
+            name
+            for name in names
+            if self._config.kind_of(name) == kind
+            and name in self._config.providers
+            and self._config.providers[name].enabled
+        ]
+
+    def feed_at(self, url: str) -> tuple[str, Provider]:
+        """The one feed at *url*, which somebody typed, and the source whose settings it follows.
+
+        Raises:
+            ConfigError: feeds are not enabled.
+        """
+        from lsm.remote.providers import made_provider, provider_key
+        from lsm.remote.providers.base import Setting
+
+        listing = [n for n in self.enabled("feed") if url in self._config.providers[n].urls]
+        names = listing or self.enabled("feed")
+        if not names:
+            problem = f"{url} is not fetched: no feed is enabled in lsm.toml; add one of kind feed"
+            raise ConfigError("remote.providers", problem)
+        # A key is for those it was meant for.
+        key_env = self._config.providers[names[0]].key_env if listing else ""
+        config = msgspec.structs.replace(
+            self._config.providers[names[0]], urls=(url,), key_env=key_env
+        )
+        setting = Setting(names[0], config, provider_key(names[0], "feed", config), "")
+        return names[0], made_provider("feed", setting, self._readers, self.feeds, self._now)
+
+    def opened(self, name: str) -> Provider:
+        """The source of that name.
+
+        Raises:
+            ConfigError: there is none, or it is not enabled.
+        """
+        from lsm.remote.providers import open_provider
+
+        return open_provider(name, self._config, self._readers, self.feeds, self._now)
 
     def _info(self, name: str, entries: int) -> SourceInfo:
         from lsm.remote.providers import key_variable
@@ -187,11 +251,6 @@ class RemoteSources:
             cache_minutes=settings.minutes(kind),
             entries=entries,
         )
-
-    def _provider(self, name: str) -> Provider:
-        from lsm.remote.providers import open_provider
-
-        return open_provider(name, self._config, self._readable, self.feeds, self._now)
 
     def _ttl(self, name: str) -> timedelta:
         kind = self._config.kind_of(name)
@@ -218,7 +277,9 @@ class RemoteSources:
         from lsm.remote.fetch import Web
         from lsm.remote.providers.base import results_in
 
-        question = Question(name, parameters, options.ttl, options.refresh, options.offline)
+        asking = options.asking
+        refresh = asking.refresh or self._is_old(name, parameters, asking)
+        question = Question(name, parameters, options.ttl, refresh, asking.offline)
         served = self._answers.get(
             question, lambda held: source.ask(parameters, Web(self._gate), held)
         )
@@ -231,6 +292,12 @@ class RemoteSources:
             question, lambda held: source.ask(parameters, Web(self._gate), held)
         )
         return served, results_in(served.response)
+
+    def _is_old(self, name: str, parameters: Any, asking: Asking) -> bool:
+        if not asking.recent or asking.offline:
+            return False
+        held = self.cache.look(name, parameters)
+        return held is not None and held.created_at < to_text(self._now() - _RECENT)
 
     @cached_property
     def _answers(self) -> Answers:

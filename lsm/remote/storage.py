@@ -18,7 +18,7 @@ from lsm.errors import AccessError, BusyError, DiskFullError, InvalidError
 
 if TYPE_CHECKING:
     from lsm.clock import Clock
-    from lsm.db import Database
+    from lsm.db import Database, Row
 
 FORMAT = 1  # of what is stored: another number makes every older answer unknown
 
@@ -86,6 +86,16 @@ SELECT cache_key, provider, question_json, created_at, expires_at, last_used_at,
             THEN 0 ELSE 1 END AS stale
   FROM lsm_remote_cache
  ORDER BY created_at DESC, cache_key
+ LIMIT :limit
+"""
+_LIST_OF = """
+SELECT cache_key, provider, question_json, created_at, expires_at, last_used_at, size_bytes,
+       CASE WHEN created_at <= :now AND (expires_at IS NULL OR expires_at > :now)
+            THEN 0 ELSE 1 END AS stale
+  FROM lsm_remote_cache
+ WHERE provider = :provider
+   AND (created_at < :before OR (created_at = :before AND cache_key < :key))
+ ORDER BY created_at DESC, cache_key DESC
  LIMIT :limit
 """
 
@@ -237,9 +247,21 @@ class RemoteCache:
     def entries(self, limit: int = 1000) -> list[CacheEntry]:
         """The rows, newest first."""
         rows = self._db.rows(_LIST, now=to_text(self._now()), limit=limit)
-        for row in rows:
-            row["stale"] = bool(row["stale"])
-        return [CacheEntry(**row) for row in rows]
+        return [_entry(row) for row in rows]
+
+    def entries_of(
+        self, provider: str, before: tuple[str, str] = ("9999", ""), limit: int = 50
+    ) -> list[CacheEntry]:
+        """One provider's rows, newest first, behind (created_at, cache_key) *before*."""
+        rows = self._db.rows(
+            _LIST_OF,
+            now=to_text(self._now()),
+            provider=provider,
+            before=before[0],
+            key=before[1],
+            limit=limit,
+        )
+        return [_entry(row) for row in rows]
 
     def stats(self) -> CacheStats:
         """How much is kept, and of whom."""
@@ -268,6 +290,11 @@ def cache_key(provider: str, question: object) -> str:
     # JSON, not "a:b": ("x", "y:z") and ("x:y", "z") must not share an answer.
     whole = msgspec.json.encode([FORMAT, provider, question], order="deterministic")
     return hashlib.sha256(whole).hexdigest()
+
+
+def _entry(row: Row) -> CacheEntry:
+    row["stale"] = bool(row["stale"])
+    return CacheEntry(**row)
 
 
 def _decoded(response_json: str) -> Any | None:

@@ -14,8 +14,7 @@ if TYPE_CHECKING:
     from lsm.config.models.remote import Kind, ProviderConfig, RemoteConfig
     from lsm.remote.feed_state import FeedState
     from lsm.remote.network import Key
-    from lsm.remote.providers.base import Provider, Setting
-    from lsm.remote.providers.page import Readable
+    from lsm.remote.providers.base import Provider, Readers, Setting
 
 # Where a key is looked for if the configuration names no other variable.
 KEY_VARIABLES: Mapping[str, str] = {
@@ -27,13 +26,12 @@ KEY_VARIABLES: Mapping[str, str] = {
 
 
 def open_provider(
-    name: str, config: RemoteConfig, readable: Readable, feeds: FeedState, clock: Clock
+    name: str, config: RemoteConfig, readers: Readers, feeds: FeedState, clock: Clock
 ) -> Provider:
     """The source called *name*.
 
     Raises:
         ConfigError: there is none, it is not enabled, or its key cannot be one.
-        MissingExtraError: what speaks HTTP is not installed.
     """
     kind, settings = config.kind_of(name), config.providers.get(name)
     if kind is None:
@@ -45,8 +43,8 @@ def open_provider(
         )
     from lsm.remote.providers.base import Setting
 
-    setting = Setting(name, settings, _key(name, kind, settings), config.contact)
-    return _made(kind, setting, readable, feeds, clock)
+    setting = Setting(name, settings, provider_key(name, kind, settings), config.contact)
+    return made_provider(kind, setting, readers, feeds, clock)
 
 
 def key_variable(kind: Kind, settings: ProviderConfig) -> str:
@@ -54,9 +52,10 @@ def key_variable(kind: Kind, settings: ProviderConfig) -> str:
     return settings.key_env or KEY_VARIABLES.get(kind, "")
 
 
-def _made(
-    kind: Kind, setting: Setting, readable: Readable, feeds: FeedState, clock: Clock
+def made_provider(
+    kind: Kind, setting: Setting, readers: Readers, feeds: FeedState, clock: Clock
 ) -> Provider:
+    """The source that *setting* describes, whether or not it is enabled."""
     from lsm.remote.providers import (
         arxiv,
         crossref,
@@ -75,7 +74,7 @@ def _made(
         case "wikipedia":
             return wikipedia.WikipediaSearch(setting)
         case "openalex":
-            return openalex.OpenAlexSearch(setting)
+            return openalex.OpenAlexSearch(setting, clock)
         case "crossref":
             return crossref.CrossrefSearch(setting)
         case "semantic_scholar":
@@ -83,15 +82,19 @@ def _made(
         case "pubmed":
             return pubmed.PubmedSearch(setting)
         case "feed":
-            return feed.Feeds(setting, feeds, clock)
+            return feed.Feeds(setting, feeds, clock, readers.feed)
         case "page":
-            return page.WebPage(readable)
+            return page.WebPage(readers.page)
         case "json":
             return json_search.JsonSearch(setting)
 
 
-def _key(name: str, kind: Kind, settings: ProviderConfig) -> Key | None:
-    # Here, before any provider is imported: it says what to install if that is missing.
+def provider_key(name: str, kind: Kind, settings: ProviderConfig) -> Key | None:
+    """A source's key, from the environment; None if there is none.
+
+    Raises:
+        ConfigError: what the variable holds cannot be one.
+    """
     from lsm.remote.network import Key
 
     variable = key_variable(kind, settings)

@@ -31,6 +31,8 @@ _WORD = re.compile(r"[\w.-]+")
 class ArxivSearch(Search):
     """Preprints by title, abstract and authors."""
 
+    by_date = True
+
     def ask(self, question: Any, web: Web, held: Held | None) -> Fetched:  # noqa: ARG002
         """One page of an Atom feed."""
         parameters = {
@@ -38,6 +40,8 @@ class ArxivSearch(Search):
             "start": 0,
             "max_results": question["k"],
         }
+        if question.get("newest"):
+            parameters |= {"sortBy": "submittedDate", "sortOrder": "descending"}
         reply = web.fetch(Ask(f"{_URL}?{urlencode(parameters)}", interval_s=_INTERVAL_S))
         root = xml_of(reply)
         if root.tag != f"{_ATOM}feed":

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from lsm.remote.answers import Fetched
     from lsm.remote.fetch import Web
     from lsm.remote.network import Key
+    from lsm.remote.providers.feed_formats import ReadFeed
+    from lsm.remote.providers.page import Readable
     from lsm.remote.storage import Held
 
 # Answers are asked for in these sizes, so that 5 results and 10 are one entry of the cache.
@@ -35,11 +37,24 @@ class Setting:
     contact: str  # an e-mail address, or ""
 
 
+@dataclass(frozen=True)
+class Readers:
+    """What reads strangers' bytes, apart from this process if need be."""
+
+    page: Readable
+    feed: ReadFeed
+
+
 class Provider(Protocol):
     """A source that can be searched."""
 
-    def questions(self, query: str, k: int) -> list[Any]:
+    def questions(self, query: str, k: int, *, newest: bool = False) -> list[Any]:
         """The requests, as JSON values without secrets, that together answer *query*.
+
+        Args:
+            query: what is looked for.
+            k: how many results are wanted.
+            newest: the newest rather than the best, where the source can tell.
 
         Raises:
             InvalidError: *query* is nothing this source can be asked.
@@ -66,9 +81,12 @@ class Provider(Protocol):
 class Search:
     """A source that searches by itself: one question, answered in its order."""
 
-    def questions(self, query: str, k: int) -> list[Any]:
+    by_date = False  # whether it can be asked for the newest
+
+    def questions(self, query: str, k: int, *, newest: bool = False) -> list[Any]:
         """One: the words and how many results."""
-        return [{"query": words(query), "k": size_for(k)}]
+        question: dict[str, Any] = {"query": words(query), "k": size_for(k)}
+        return [question | {"newest": True} if newest and self.by_date else question]
 
     def choose(self, answers: Sequence[list[Found]], query: str, k: int) -> list[Found]:  # noqa: ARG002
         """The source's own order."""

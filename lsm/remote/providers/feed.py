@@ -14,7 +14,7 @@ from lsm.remote.errors import RemoteError
 from lsm.remote.fetch import Ask
 from lsm.remote.parsing import not_an_answer
 from lsm.remote.providers.base import Setting, response_of
-from lsm.remote.providers.feed_formats import Feed, Item, parsed_feed
+from lsm.remote.providers.feed_formats import Feed, FeedBytes, Item, parsed_feed
 from lsm.remote.results import Found, found
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from lsm.clock import Clock
     from lsm.remote.feed_state import FeedState
     from lsm.remote.fetch import Reply, Web
+    from lsm.remote.providers.feed_formats import ReadFeed
     from lsm.remote.storage import Held
 
 _ACCEPT = (
@@ -36,13 +37,16 @@ _NOT_MODIFIED = 304
 class Feeds:
     """The feeds of one provider, as one list; the query keeps the items with all its words."""
 
-    def __init__(self, setting: Setting, state: FeedState, clock: Clock) -> None:
+    def __init__(
+        self, setting: Setting, state: FeedState, clock: Clock, read: ReadFeed = parsed_feed
+    ) -> None:
         self._urls = setting.config.urls
+        self._read = read
         self._key = setting.key
         self._state = state
         self._now = clock
 
-    def questions(self, query: str, k: int) -> list[Any]:  # noqa: ARG002 - a feed is taken whole
+    def questions(self, query: str, k: int, *, newest: bool = False) -> list[Any]:  # noqa: ARG002 - a feed is taken whole
         """One a feed."""
         return [{"feed": url} for url in self._urls]
 
@@ -54,7 +58,8 @@ class Feeds:
             raise RemoteError("not_an_answer", "says nothing has changed, but was not asked that")
         if reply.status == _NOT_MODIFIED:
             return Fetched(None, lambda: self._note(url, None, reply))
-        feed = parsed_feed(reply)
+        raw = FeedBytes(reply.body, reply.url, reply.headers.get("content-type", ""))
+        feed = parsed_feed(raw) if raw.is_json else self._read(raw)
         if feed is None:
             raise not_an_answer(reply, "feed", "neither RSS, Atom nor JSON Feed")
         results = [_found(item, feed, url) for item in _identified(_newest(feed.items))]

@@ -1,15 +1,19 @@
-"""RSS, Atom and JSON Feed as one shape."""
+"""RSS, Atom and JSON Feed as one shape.
+
+feedparser needs seconds for what was made to hurt it, so XML is read in a confined child: `answer`
+is called there, `feed_in` takes its answer apart.
+"""
 
 from __future__ import annotations
 
 import io
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from lsm.errors import MissingExtraError
 from lsm.remote.dates import from_iso, from_parts
 from lsm.remote.errors import RemoteError
 from lsm.remote.parsing import json_as, not_an_answer
@@ -17,8 +21,6 @@ from lsm.remote.text import plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from lsm.remote.fetch import Reply
 
 _CLOSED = re.compile(rb"</(?:rss|feed|(?:\w{1,20}:)?RDF|channel)\s{0,20}>\s*\Z")
 _MOST_AUTHORS = 50
@@ -50,6 +52,29 @@ class Feed(msgspec.Struct, frozen=True):
     items: tuple[Item, ...]
 
 
+class FeedBytes(msgspec.Struct, frozen=True):
+    """A feed as it came."""
+
+    body: bytes
+    url: str
+    media_type: str = ""  # the whole header, with its charset
+
+    @property
+    def is_json(self) -> bool:
+        """Whether it can only be JSON Feed."""
+        return _bare(self.body)[:1] == b"{"
+
+
+ReadFeed = Callable[[FeedBytes], Feed | None]
+"""The feed in the bytes; None if there is none. Raises RemoteError, as `parsed_feed`."""
+
+
+class _Answer(msgspec.Struct, frozen=True):
+    feed: Feed | None = None
+    code: str = ""
+    problem: str = ""
+
+
 class _JsonAuthor(msgspec.Struct):
     name: str = ""
 
@@ -75,28 +100,43 @@ class _JsonFeed(msgspec.Struct):
     items: list[_JsonItem] = []
 
 
-def parsed_feed(reply: Reply) -> Feed | None:
+def answer(payload: bytes) -> bytes:
+    """`parsed_feed` for a confined child: `FeedBytes` in, for `feed_in` out."""
+    try:
+        found = _Answer(parsed_feed(msgspec.msgpack.decode(payload, type=FeedBytes)))
+    except RemoteError as error:
+        found = _Answer(code=error.code, problem=error.problem)
+    return msgspec.msgpack.encode(found)
+
+
+def feed_in(payload: bytes) -> Feed | None:
+    """What `answer` found. Raises RemoteError if that was an error."""
+    found = msgspec.msgpack.decode(payload, type=_Answer)
+    if found.code:
+        raise RemoteError(found.code, found.problem)
+    return found.feed
+
+
+def parsed_feed(reply: FeedBytes) -> Feed | None:
     """The feed in *reply*; None if there is none in it.
 
     Raises:
         RemoteError: it ends in the middle, defines entities, or would take minutes to read.
     """
-    body = reply.body.removeprefix(b"\xef\xbb\xbf").lstrip()
-    if body[:1] == b"{":
+    if reply.is_json:
         return _json_feed(reply)
+    import feedparser
+
+    body = _bare(reply.body)
     _refuse_heavy(body)
     _refuse_unsafe(reply, body)
-    try:
-        import feedparser
-    except ImportError as missing:
-        raise MissingExtraError("reading feeds", "remote") from missing
     # Never a str: feedparser opens what looks like a file name. Links are resolved against the
     # address, markup is taken out by us.
     parsed = feedparser.parse(
         io.BytesIO(body),
         response_headers={
             "content-location": reply.url,
-            "content-type": reply.headers.get("content-type", ""),
+            "content-type": reply.media_type,
         },
         resolve_relative_uris=False,
         sanitize_html=False,
@@ -105,6 +145,10 @@ def parsed_feed(reply: Reply) -> Feed | None:
         return None
     items = tuple(_item(entry) for entry in parsed.entries)
     return Feed(plain(_string(parsed.feed.get("title"))), items)
+
+
+def _bare(body: bytes) -> bytes:
+    return body.removeprefix(b"\xef\xbb\xbf").lstrip()
 
 
 def _refuse_heavy(body: bytes) -> None:
@@ -124,7 +168,7 @@ def _tags(body: bytes) -> Iterator[bool]:
             yield bool(tag[1])
 
 
-def _refuse_unsafe(reply: Reply, body: bytes) -> None:
+def _refuse_unsafe(reply: FeedBytes, body: bytes) -> None:
     """Well-formed feeds may pass; of the others those that are whole: many feeds are a bit off."""
     from xml.etree.ElementTree import ParseError
 
@@ -172,7 +216,7 @@ def _string(value: object) -> str:
     return value.strip() if isinstance(value, str) else ""
 
 
-def _json_feed(reply: Reply) -> Feed | None:
+def _json_feed(reply: FeedBytes) -> Feed | None:
     feed = json_as(reply, _JsonFeed)
     if "jsonfeed.org" not in feed.version:
         return None

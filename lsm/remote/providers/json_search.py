@@ -37,9 +37,10 @@ class JsonSearch(Search):
         # A page can be asked for only if the template says where its number goes.
         self._paged = "{start" in self._template
 
-    def questions(self, query: str, k: int) -> list[Any]:
+    def questions(self, query: str, k: int, *, newest: bool = False) -> list[Any]:
         """The words, how many, and of which endpoint: a name may be given another address."""
-        return [question | {"url": self._template} for question in super().questions(query, k)]
+        asked = super().questions(query, k, newest=newest)
+        return [question | {"url": self._template} for question in asked]
 
     def ask(self, question: Any, web: Web, held: Held | None) -> Fetched:  # noqa: ARG002
         """Pages until there are enough results, or no new ones come."""

@@ -15,6 +15,7 @@ from lsm.remote.providers.base import Search, Setting, response_of
 from lsm.remote.results import found, ranked, scored
 
 if TYPE_CHECKING:
+    from lsm.clock import Clock
     from lsm.remote.fetch import Web
     from lsm.remote.results import Found
     from lsm.remote.storage import Held
@@ -57,7 +58,10 @@ class _Answer(msgspec.Struct):
 class OpenAlexSearch(Search):
     """Scholarly works of every field."""
 
-    def __init__(self, setting: Setting) -> None:
+    by_date = True
+
+    def __init__(self, setting: Setting, clock: Clock) -> None:
+        self._now = clock
         self._key = setting.key
         self._contact = setting.contact
 
@@ -66,14 +70,21 @@ class OpenAlexSearch(Search):
         works: list[_Work] = []
         size = min(_PAGE, question["k"])
         while len(works) < question["k"]:
-            page = self._page(question["query"], len(works) // size + 1, size, web)
+            page = self._page(question, len(works) // size + 1, size, web)
             works += page
             if len(page) < size:
                 break
-        return Fetched(response_of(ranked([_found(work) for work in works])))
+        results = [_found(work) for work in works]
+        if question.get("newest"):
+            results = [scored(result, 0.0) for result in results]  # by place
+        return Fetched(response_of(ranked(results)))
 
-    def _page(self, query: str, number: int, size: int, web: Web) -> list[_Work]:
-        parameters = {"search": query, "per-page": size, "page": number}
+    def _page(self, question: Any, number: int, size: int, web: Web) -> list[_Work]:
+        parameters = {"search": question["query"], "per-page": size, "page": number}
+        if question.get("newest"):
+            # Some bear next year's date, and would stand on top until then.
+            parameters["sort"] = "publication_date:desc"
+            parameters["filter"] = f"to_publication_date:{self._now().date()}"
         if self._contact:
             parameters["mailto"] = self._contact
         reply = web.fetch(Ask(f"{_URL}?{urlencode(parameters)}", key=self._key, interval_s=0.1))

@@ -33,8 +33,8 @@ class ReadablePage:
     metadata: Mapping[str, str] = field(default_factory=dict[str, str])  # "date" is understood
 
 
-Readable = Callable[[bytes, str], ReadablePage]
-"""Makes a page readable: its bytes, and the charset its server declares or "".
+Readable = Callable[[bytes, str, str], ReadablePage]
+"""Makes a page readable: its bytes, its media type, and the charset its server declares or "".
 
 Raises ValueError for what is not readable.
 """
@@ -46,7 +46,7 @@ class WebPage(Search):
     def __init__(self, readable: Readable) -> None:
         self._readable = readable
 
-    def questions(self, query: str, k: int) -> list[Any]:  # noqa: ARG002 - a page is one result
+    def questions(self, query: str, k: int, *, newest: bool = False) -> list[Any]:  # noqa: ARG002 - a page is one result
         """The address, checked."""
         address = query.strip()
         if "://" not in address:
@@ -64,7 +64,10 @@ class WebPage(Search):
             kind = reply.media_type or "something without a type"
             problem = f"{kind[:80]} is no page; download it and use `lsm ingest`"
             raise RemoteError("not_an_answer", problem)
-        page = self._read(reply.body, reply.charset, reply.media_type)
+        try:
+            page = self._readable(reply.body, reply.media_type, reply.charset)
+        except ValueError as error:
+            raise RemoteError("not_an_answer", f"the page cannot be read: {error}") from None
         if not page.text.strip():
             raise RemoteError("not_an_answer", "the page holds no text without its scripts")
         result = found(
@@ -79,14 +82,3 @@ class WebPage(Search):
     def choose(self, answers: Sequence[list[Found]], query: str, k: int) -> list[Found]:  # noqa: ARG002
         """The page."""
         return [result for answer in answers for result in answer][:k]
-
-    def _read(self, body: bytes, charset: str, media_type: str) -> ReadablePage:
-        if media_type in _PLAIN:
-            # Escaped, it goes through the same decoding as any page and stays what it is.
-            for char, escape in ((b"&", b"&amp;"), (b"<", b"&lt;")):
-                body = body.replace(char, escape)
-            body = b"<pre>" + body + b"</pre>"
-        try:
-            return self._readable(body, charset)
-        except ValueError as error:
-            raise RemoteError("not_an_answer", f"the page cannot be read: {error}") from None

@@ -38,6 +38,8 @@ class _Answer(msgspec.Struct):
 class PubmedSearch(Search):
     """Biomedical literature, with abstracts."""
 
+    by_date = True
+
     def __init__(self, setting: Setting) -> None:
         self._key = setting.key
         self._common = {"db": "pubmed", "tool": "local-second-mind"}
@@ -48,8 +50,12 @@ class PubmedSearch(Search):
         """First which articles, then what they are."""
         reply = self._post(
             "esearch.fcgi",
-            {"term": question["query"], "retmax": str(question["k"]), "sort": "relevance"}
-            | {"retmode": "json"},
+            {
+                "term": question["query"],
+                "retmax": str(question["k"]),
+                "sort": "pub_date" if question.get("newest") else "relevance",
+                "retmode": "json",
+            },
             web,
         )
         answer = json_as(reply, _Answer)

@@ -52,6 +52,8 @@ class _Answer(msgspec.Struct):
 class WikipediaSearch(Search):
     """Articles, with their first section."""
 
+    by_date = True
+
     def __init__(self, setting: Setting) -> None:
         self._url = f"https://{setting.config.language}.wikipedia.org/w/api.php"
         self._language = setting.config.language
@@ -62,20 +64,20 @@ class WikipediaSearch(Search):
         articles: list[_Article] = []
         while len(articles) < wanted:
             size = min(_PAGE, wanted - len(articles))
-            page = self._page(question["query"], len(articles), size, web)
+            page = self._page(question, len(articles), size, web)
             articles += page
             if len(page) < size:
                 break
         results = [self._found(article) for article in articles if not article.missing]
         return Fetched(response_of(ranked(results)))
 
-    def _page(self, query: str, offset: int, size: int, web: Web) -> list[_Article]:
+    def _page(self, question: Any, offset: int, size: int, web: Web) -> list[_Article]:
         parameters = {
             "action": "query",
             "format": "json",
             "formatversion": 2,
             "generator": "search",
-            "gsrsearch": query,
+            "gsrsearch": question["query"],
             "gsrlimit": size,
             "gsroffset": offset,
             "prop": "extracts|info|pageprops",
@@ -85,6 +87,8 @@ class WikipediaSearch(Search):
             "inprop": "url",
             "ppprop": "disambiguation",
         }
+        if question.get("newest"):
+            parameters["gsrsort"] = "create_timestamp_desc"
         reply = web.fetch(Ask(f"{self._url}?{urlencode(parameters)}"))
         answer = json_as(reply, _Answer)
         if answer.error is not None:

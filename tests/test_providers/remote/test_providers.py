@@ -318,7 +318,7 @@ def test_a_page_is_its_readable_text(sources: RemoteSources, replay: Replay) -> 
 
     (page,) = sources.search("page", "https://example.org/bay#top").results
 
-    assert (page.title, page.text) == ("The bay", "The bay\n\nIt is narrow & deep.")
+    assert (page.title, page.text) == ("The bay", "## The bay\n\nIt is narrow & deep.")
     assert (page.url, page.published) == (
         "https://example.org/bay",
         "2026-01-02T03:04:05.000000Z",

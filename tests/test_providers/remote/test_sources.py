@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,13 +12,13 @@ from lsm.errors import ConfigError, InvalidError
 from lsm.remote.storage import cache_key
 from tests.test_providers.remote import formats
 from tests.test_providers.remote.formats import said
+from tests.test_providers.replay import Reply
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     from lsm.db import Database
-    from lsm.remote.keeping import KeptDocument
     from lsm.remote.sources import RemoteSources
     from tests.test_providers.remote.conftest import Time
     from tests.test_providers.replay import Replay
@@ -60,55 +58,42 @@ def test_a_kept_result_is_a_document_with_its_url_as_source(
 ) -> None:
     replay.says("export.arxiv.org", said(formats.ARXIV))
     answer = sources.search("arxiv", "tides")
-    kept: list[KeptDocument] = []
 
-    stored = sources.keep(answer, [2, 1], lambda document: kept.append(document) or len(kept))
+    _, document = sources.documents(sources.chosen(answer, [2, 1]))
 
-    assert stored == [1, 2]
-    document = kept[1]
     assert document.source_path == "https://arxiv.org/abs/2601.01234v2"
     assert document.text == (
         "# Tides in a narrow bay where x<y\n\nAda Pole, Ben Sand · 2026-01-05\n\n"
         "<https://arxiv.org/abs/2601.01234v2>\n\nWe measure tides & currents.\n"
     )
-    assert document.tags == ("physics.ao-ph",)
+    assert document.tags == ("arxiv", "physics.ao-ph")
     assert document.modified_at == "2026-01-05T09:30:00.000000Z"
     assert document.metadata["provider"] == "arxiv"
     assert document.metadata["retrieved_at"] == "2026-03-01T12:00:00.000000Z"
     assert len(document.content_hash) == 64
 
 
-def test_a_kept_item_has_been_seen_and_one_that_could_not_be_kept_has_not(
-    sources: RemoteSources, replay: Replay
-) -> None:
-    replay.says("example.org", said(formats.RSS))
-    answer = sources.search("news", "")
-
-    def store(document: KeptDocument) -> None:
-        if "Fish" in document.title:
-            raise OSError("disk full")
-
-    with pytest.raises(OSError, match="disk full"):
-        sources.keep(answer, [1, 2], store)
-
-    again = sources.search("news", "").results
-    assert [(result.title, result.metadata["new"]) for result in again] == [
-        ("Low tide on Sunday", False),
-        ("Fish market", True),
-    ]
-
-
 @pytest.mark.parametrize("numbers", [[0], [3], [1, -1]])
-def test_a_number_that_is_not_there_keeps_nothing(
+def test_a_number_that_is_not_there_chooses_nothing(
     sources: RemoteSources, replay: Replay, numbers: list[int]
 ) -> None:
     replay.says("example.org", said(formats.RSS))
-    kept: list[KeptDocument] = []
 
     with pytest.raises(InvalidError, match="not among the results, 1 to 2"):
-        sources.keep(sources.search("news", ""), numbers, kept.append)
+        sources.chosen(sources.search("news", ""), numbers)
 
-    assert kept == []
+
+def test_a_page_is_kept_under_the_address_that_was_typed(
+    sources: RemoteSources, replay: Replay
+) -> None:
+    moved = Reply(b"", 302, {"Location": "https://elsewhere.example.org/new"})
+    replay.says("example.org", moved)
+    replay.says("elsewhere.example.org", said(formats.PAGE, formats.HTML))
+
+    (document,) = sources.documents(sources.search("page", "https://example.org/old#part"))
+
+    assert document.source_path == "https://example.org/old"
+    assert document.metadata["id"] == "https://elsewhere.example.org/new"
 
 
 def test_a_row_of_another_shape_is_fetched_again(
@@ -189,36 +174,6 @@ def test_a_key_variable_with_something_else_in_it_is_named_and_not_shown(
     assert str(caught.value) == (
         "remote.providers.openalex.key_env: what OPENALEX_API_KEY holds is not a key"
     )
-
-
-def test_without_the_extra_sources_are_listed_and_searching_says_what_to_install(
-    database_url: str,
-) -> None:
-    script = """
-import sys
-sys.modules["httpx"] = None
-from lsm.config.models.remote import ProviderConfig, RemoteConfig
-from lsm.db import open_database
-from lsm.errors import MissingExtraError
-from lsm.remote.sources import RemoteSources
-config = RemoteConfig(providers={"arxiv": ProviderConfig(enabled=True)})
-with open_database(sys.argv[1]) as db:
-    sources = RemoteSources(config, db, readable=None)
-    print(len(sources.sources()))
-    try:
-        sources.search("arxiv", "tides")
-    except MissingExtraError as error:
-        print(error)
-"""
-
-    told = subprocess.run(
-        [sys.executable, "-c", script, database_url], capture_output=True, text=True, check=True
-    )
-
-    assert told.stdout.splitlines() == [
-        "7",
-        "asking remote sources needs: pip install 'local-second-mind[remote]'",
-    ]
 
 
 def test_keys_of_the_cache_do_not_change_with_a_release() -> None:
