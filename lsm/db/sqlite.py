@@ -14,7 +14,7 @@ import threading
 import time
 import weakref
 from collections import Counter
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -22,6 +22,7 @@ import apsw
 
 from lsm.db.dialect import SQLITE
 from lsm.db.sqlite_errors import translate
+from lsm.db.sqlite_hold import hold
 from lsm.errors import (
     AccessError,
     BusyError,
@@ -31,6 +32,8 @@ from lsm.errors import (
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Mapping, Sequence
+
+    from lsm.db.sqlite_tables import SqliteTables
 
 # A number that does not fit into 64 bits never reaches the engine.
 _REFUSED = (apsw.Error, OverflowError)
@@ -74,13 +77,16 @@ class SqliteSession:
     def __init__(self, connection: apsw.Connection, path: str) -> None:
         self._connection = connection
         self._path = path
+        self._names: dict[str, list[str]] = {}  # of the columns of statements that name them
 
     def fetch(
         self, sql: str, params: Mapping[str, object]
     ) -> tuple[list[str], list[tuple[Any, ...]]]:
         try:
             cursor = self._connection.execute(sql, params)  # pyright: ignore[reportArgumentType]
-            names = _names(cursor)
+            names = self._names.get(sql) or _names(cursor)
+            if names and "*" not in sql:
+                self._names[sql] = names  # asking for them costs as much as a look-up
             return names, cursor.fetchall()
         except _REFUSED as error:
             raise self._translated(error) from error
@@ -101,6 +107,11 @@ class SqliteSession:
     def script(self, sql: str) -> None:
         self.execute(sql, {})
 
+    def whole_tables(self) -> SqliteTables:
+        from lsm.db.sqlite_tables import SqliteTables
+
+        return SqliteTables(self._connection, self._path, self._translated)
+
     def _translated(self, error: Exception) -> StorageError:
         if isinstance(error, apsw.IOError) and self._connection.system_errno in _NO_ROOM:
             error = apsw.FullError()  # SQLite itself takes only ENOSPC for it
@@ -117,9 +128,10 @@ class SqliteBackend:
 
     dialect = SQLITE
 
-    def __init__(self, path: str, *, read_only: bool = False) -> None:
+    def __init__(self, path: str, *, read_only: bool = False, patient: bool = True) -> None:
         self.url = path
         self._read_only = read_only
+        self._patient = patient  # otherwise a writer that finds another one gives up at once
         self._identity = _identity(path)
         if self._identity in _carried_over:
             raise StorageError(f"{path}: open since before fork(); start workers with 'spawn'")
@@ -154,10 +166,17 @@ class SqliteBackend:
         try:
             self._check_identity()
             if self._writer is None:
-                self._writer = _QueueingSession(open_writer(self.url), self.url)
+                self._writer = self._new_writer()
             yield self._writer
         finally:
             self._turn.release()
+
+    def _new_writer(self) -> SqliteSession:
+        connection = open_writer(self.url)
+        if self._patient:
+            return _QueueingSession(connection, self.url)
+        connection.set_busy_timeout(0)
+        return SqliteSession(connection, self.url)
 
     def size(self) -> int:
         self._check_open()
@@ -176,6 +195,9 @@ class SqliteBackend:
 
         self._check_open()
         return count_bytes(self.url, needles)
+
+    def hold(self, name: str) -> AbstractContextManager[None]:
+        return hold(self.url, name)
 
     def close(self) -> None:
         if not self._closed:
@@ -237,6 +259,28 @@ def open_writer(path: str) -> apsw.Connection:
         _configure(connection)
         connection.pragma("page_size", _PAGE_BYTES)  # of a file that has no page yet
         _expect(connection, "journal_mode", _wal(connection), "wal")
+    return connection
+
+
+def open_alone(path: str, vfs: str, synchronous: str) -> apsw.Connection:
+    """A connection to *path* through SQLite's file system *vfs*, which shares no memory.
+
+    Nobody else may have the file open. Thirty pages of log are written back at a time, so that
+    what is looked at happens often.
+
+    Raises:
+        StorageError: the file cannot be opened, or a setting did not take.
+    """
+    try:
+        connection = apsw.Connection(path, flags=apsw.SQLITE_OPEN_READWRITE, vfs=vfs)
+    except apsw.Error as error:
+        raise translate(error, path) from error
+    with _closed_if_it_fails(connection, path):
+        connection.pragma("locking_mode", "exclusive")
+        _configure(connection)
+        _expect(connection, "journal_mode", _wal(connection), "wal")
+        connection.pragma("synchronous", synchronous)
+        connection.pragma("wal_autocheckpoint", 30)
     return connection
 
 
