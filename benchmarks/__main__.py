@@ -11,7 +11,18 @@ from typing import TYPE_CHECKING
 
 import click
 
-from benchmarks import cold, ingest, latency, machine, memory, quality, reingest
+from benchmarks import (
+    caches,
+    cold,
+    ingest,
+    latency,
+    machine,
+    memory,
+    moving,
+    quality,
+    reingest,
+    schedules,
+)
 from benchmarks.library import Libraries
 from benchmarks.memory_peers import Peers
 
@@ -32,9 +43,9 @@ Times vary by a third between runs on a shared machine: compare the ratios.
 
 @click.command()
 @click.argument("names", nargs=-1, metavar="[NAME]...")
-@click.option("--large", is_flag=True, help="Latency also on 100,000 chunks or memories.")
+@click.option("--large", is_flag=True, help="Also 100,000 chunks or memories.")
 def main(names: Sequence[str], large: bool) -> None:  # noqa: FBT001 - click passes it by keyword
-    """Measure quality, ingest, reingest, cold, latency, battery and memory, or those named.
+    """Measure all there is to measure, or what is named.
 
     All of them are written to docs/explanation/performance.md; some are printed only.
     """
@@ -67,6 +78,9 @@ def _benchmarks(folder: str, *, large: bool) -> dict[str, Callable[[], Finding]]
         "latency": search,
         "battery": lambda: memory.battery(peers),
         "memory": lambda: memory.speed(peers, [1000, *([100_000] if large else [])]),
+        "schedules": lambda: schedules.run(_sub(folder, "schedules")),
+        "caches": lambda: caches.run(_sub(folder, "caches")),
+        "move": lambda: moving.run(_sub(folder, "move"), large=large),
     }
 
 

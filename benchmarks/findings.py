@@ -85,7 +85,7 @@ def seconds(value: float) -> str:
 
 def milliseconds(value: float) -> str:
     """A short time as people read it."""
-    return f"{1000 * value:.1f} ms"
+    return f"{1000 * value:.1f} ms" if value >= 0.0001 else f"{1e6 * value:.0f} µs"
 
 
 def _line(row: Sequence[str], widths: Sequence[int]) -> str:

@@ -78,6 +78,10 @@ class Subject:
         """How many vectors the database holds."""
         raise NotImplementedError
 
+    def durability(self) -> list[str | int]:
+        """Journal mode and level of synchronisation of the connection that writes."""
+        raise NotImplementedError
+
     def erase(self, namespace: tuple[str, ...], key: str) -> None:
         """Remove an item as thoroughly as the store can, and flush its log."""
         raise NotImplementedError
@@ -266,6 +270,11 @@ class Lsm(Subject):
         self._memories = MemoryStore(self._db, embedder=self.embedder)
         return LangGraphStore(self._memories, fields=fields)
 
+    def durability(self) -> list[str | int]:
+        with self._db.transaction():
+            names = ("PRAGMA journal_mode", "PRAGMA synchronous")
+            return [self._db.tuples(name)[0][0] for name in names]
+
     def vectors(self) -> int:
         return self._db.tuples("SELECT count(*) FROM vec_memories")[0][0]
 
@@ -296,6 +305,10 @@ class SqliteStore(Subject):
         )
         made.setup()
         return made
+
+    def durability(self) -> list[str | int]:
+        names = ("PRAGMA journal_mode", "PRAGMA synchronous")
+        return [self._connection.execute(name).fetchone()[0] for name in names]
 
     def vectors(self) -> int:
         return self._connection.execute("SELECT count(*) FROM store_vectors").fetchone()[0]
