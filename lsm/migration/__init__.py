@@ -1,0 +1,1 @@
+"""Moving in, moving on, and getting back."""
