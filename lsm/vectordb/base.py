@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
@@ -87,7 +87,31 @@ class ChunkIndex(Protocol):
         ...
 
     def remove(self, chunk_ids: Sequence[int]) -> None:
-        """Forget chunks for good; their rows in `lsm_chunks` still stand."""
+        """Forget chunks; their rows in `lsm_chunks` still stand.
+
+        Their words are found no more, and leave the disk with `compact`.
+        """
+        ...
+
+    def compact(self) -> Iterator[None]:
+        """Rewrite the full text without what was removed; every step is a short transaction.
+
+        Stopped in between, nothing is lost and the next one goes on.
+        """
+        ...
+
+    def without_vector(self, limit: int) -> list[int]:
+        """At most *limit* chunks that have no vector, of whatever model."""
+        ...
+
+    def mend(self) -> dict[str, int]:
+        """Drop what belongs to no chunk or is no vector, and write the full text anew.
+
+        Vectors that are missing are not made here. One transaction.
+
+        Returns:
+            What was done, each with a number of rows.
+        """
         ...
 
     def matching(self, query: TextQuery, k: int, where: Where = ANYWHERE) -> list[Scored]:

@@ -40,13 +40,18 @@ def put_words(db: Database, chunks: Sequence[Words]) -> None:
 def make_graphs(db: Database) -> None:
     """Make what a search for vectors needs, of the vectors that are there.
 
-    On PostgreSQL: an HNSW graph for each model, and statistics for the planner. On SQLite nothing:
-    a search compares the rows.
+    On PostgreSQL: an HNSW graph for each model, and statistics for the planner. On SQLite: blocks
+    of coded vectors.
     """
     if db.engine == "postgres":
         from lsm.vectordb.postgresql import PostgresChunkIndex
 
         PostgresChunkIndex(db).make_graphs()
+    else:
+        from lsm.vectordb.vector_blocks import seal_anew
+
+        with db.transaction():
+            seal_anew(db)
 
 
 def forget_words(db: Database) -> None:

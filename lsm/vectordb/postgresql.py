@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, LiteralString, cast
 
 import numpy as np
 
+from lsm.errors import DiskFullError
 from lsm.vectordb.base import ANYWHERE, Scored
 from lsm.vectordb.documents import documents_where
 from lsm.vectordb.postgres_words import WordTable
@@ -15,10 +16,11 @@ from lsm.vectordb.spelling import plain
 from lsm.vectordb.vectors import checked, halfvec
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from lsm.db import Database
     from lsm.vectordb.base import IndexEntry, TextQuery, Vector, Where
+    from lsm.vectordb.loading import Words
 
 MAX_TERMS = 12  # as on SQLite
 MAX_GRAPH_DIMENSION = 4000  # pgvector's, for halfvec; beyond it every search is exact
@@ -84,7 +86,36 @@ SELECT chunk_id, 1.0 - (embedding <=> CAST(:query AS halfvec)) AS score
 """
 _ONE_AT_A_TIME = "SELECT pg_advisory_xact_lock(CAST(:lock AS BIGINT))"
 _GRAPH_LOCK = 0x6C736D76  # "lsmv" as a number
+_USED_SPACES = """
+SELECT s.space_id, s.dimension, count(*)
+  FROM lsm_vector_spaces s JOIN vec_chunks v ON v.space_id = s.space_id
+ GROUP BY s.space_id, s.dimension
+"""
+_LINKS_BYTES = 700  # a vector's neighbours in the graph, about
+_GRAPH_KILOBYTES = 1024 * 1024  # at most
+_MORE_MEMORY = """
+SELECT set_config('max_parallel_maintenance_workers',
+                  coalesce(CAST(CAST(:workers AS BIGINT) AS TEXT),
+                           current_setting('max_parallel_maintenance_workers')), true),
+       set_config('maintenance_work_mem',
+                  greatest(CAST(:kilobytes AS BIGINT), pg_size_bytes(
+                      current_setting('maintenance_work_mem')) / 1024) || 'kB', true)
+"""
 _HAS_INDEX = "SELECT CAST(to_regclass(:name) AS TEXT)"
+_SOME_WITHOUT_VECTOR = """
+SELECT c.chunk_id FROM lsm_chunks c
+ WHERE NOT EXISTS (SELECT 1 FROM vec_chunks v WHERE v.chunk_id = c.chunk_id)
+ ORDER BY c.chunk_id LIMIT :limit
+"""
+_DROP_WRONG = """
+DELETE FROM vec_chunks v USING lsm_vector_spaces s
+ WHERE s.space_id = v.space_id AND vector_dims(v.embedding) <> s.dimension
+"""
+_EMPTY = "DELETE FROM chunks_fts"
+_CHUNKS_AFTER = """
+SELECT chunk_id, title, heading, text FROM lsm_chunks
+ WHERE chunk_id > :after ORDER BY chunk_id LIMIT 500
+"""
 _WITHOUT = """
 SELECT (SELECT count(*) FROM lsm_chunks c
          WHERE NOT EXISTS (SELECT 1 FROM vec_chunks v WHERE v.chunk_id = c.chunk_id)),
@@ -110,6 +141,30 @@ class PostgresChunkIndex:
             self._db.many(_ADD_VECTOR, vectors)
             self._db.many(_ADD_TEXT, map(_text_row, entries))
 
+    def put_words(self, chunks: Sequence[Words]) -> None:
+        """Index the words of chunks whose rows and vectors are there."""
+        self._db.many(_ADD_TEXT, map(_text_row, chunks))
+
+    def make_graphs(self) -> None:
+        """Make the graph over each model's vectors, which are there already, all at once."""
+        used = {row[0]: row[1:] for row in self._db.tuples(_USED_SPACES)}
+        for space_id, (dimension, count) in used.items():
+            # With less memory than the graph takes, it takes ten times as long.
+            kilobytes = min(count * (2 * dimension + _LINKS_BYTES) // 1024, _GRAPH_KILOBYTES)
+            try:
+                self._make_graph(space_id, kilobytes)
+            except DiskFullError:
+                # Several processes share that memory, and many a container has little to share.
+                self._make_graph(space_id, kilobytes, workers=0)
+        for table in ("lsm_chunks", "vec_chunks", "chunks_fts", "lsm_documents"):
+            self._db.run(f"ANALYZE {table}")
+
+    def _make_graph(self, space_id: int, kilobytes: int, *, workers: int | None = None) -> None:
+        with self._db.transaction():
+            self._db.be_patient()
+            self._db.tuples(_MORE_MEMORY, kilobytes=kilobytes, workers=workers)
+            self._prepare({space_id})
+
     def replace_vectors(self, space_id: int, vectors: Sequence[tuple[int, Vector]]) -> None:
         rows = self._rows((chunk_id, space_id, vector) for chunk_id, vector in vectors)
         with self._db.transaction():
@@ -120,6 +175,22 @@ class PostgresChunkIndex:
         with self._db.transaction():
             self._db.run(_REMOVE_TEXT, ids=list(chunk_ids))
             self._db.run(_REMOVE_VECTORS, ids=list(chunk_ids))
+
+    def compact(self) -> Iterator[None]:
+        yield from ()  # the server's own vacuuming sees to it
+
+    def without_vector(self, limit: int) -> list[int]:
+        return [row[0] for row in self._db.tuples(_SOME_WITHOUT_VECTOR, limit=limit)]
+
+    def mend(self) -> dict[str, int]:
+        after, rows = 0, 0
+        with self._db.transaction():
+            wrong = self._db.run(_DROP_WRONG)
+            self._db.run(_EMPTY)
+            while part := self._db.tuples(_CHUNKS_AFTER, after=after):
+                self._db.many(_ADD_TEXT, (_spelled(chunk_id, *texts) for chunk_id, *texts in part))
+                after, rows = part[-1][0], rows + len(part)
+        return {"vectors without chunk": 0, "wrong vectors": wrong, "texts indexed": rows}
 
     def matching(self, query: TextQuery, k: int, where: Where = ANYWHERE) -> list[Scored]:
         with self._db.snapshot():
@@ -245,15 +316,15 @@ SELECT v.chunk_id, 1.0 - (CAST(v.embedding AS halfvec({dimension})) <=> CAST(:qu
         return sorted(found, key=lambda scored: (-scored.score, scored.chunk_id))
 
 
-def _text_row(entry: IndexEntry) -> dict[str, object]:
-    parts = {
-        "title": plain(entry.title),
-        "heading": plain(entry.heading),
-        "text": plain(entry.text),
-    }
+def _text_row(entry: IndexEntry | Words) -> dict[str, object]:
+    return _spelled(entry.chunk_id, entry.title, entry.heading, entry.text)
+
+
+def _spelled(chunk_id: int, title: str, heading: str, text: str) -> dict[str, object]:
+    parts = {"title": plain(title), "heading": plain(heading), "text": plain(text)}
     # Every word, the ones that are not indexed too: as FTS5 counts, so that both rank alike.
     length = sum(len(part.split()) for part in parts.values())
-    return {"chunk_id": entry.chunk_id, "length": length, **parts}
+    return {"chunk_id": chunk_id, "length": length, **parts}
 
 
 def _tied(found: Sequence[Scored], k: int) -> bool:

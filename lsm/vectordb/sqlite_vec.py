@@ -15,18 +15,23 @@ import numpy as np
 from lsm.vectordb.base import ANYWHERE, Scored
 from lsm.vectordb.documents import documents_where
 from lsm.vectordb.resident import REWRITTEN, ResidentVectors
+from lsm.vectordb.resident_words import ResidentWords
 from lsm.vectordb.spaces import dimension_of
-from lsm.vectordb.sqlite_words import betrays, expression, quoted
-from lsm.vectordb.vectors import checked, pack, unpack
+from lsm.vectordb.sqlite_words import expression, quoted
+from lsm.vectordb.vector_blocks import block_problems, seal, seal_anew, unseal
+from lsm.vectordb.vectors import STORED, checked, pack, unpack
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
+    from typing import LiteralString
 
     from numpy.typing import NDArray
 
     from lsm.db import Database
     from lsm.vectordb.base import IndexEntry, TextQuery, Vector, Where
 
+# Candidates whose cosine is taken exactly besides the k: codes of eight bits swap near neighbours.
+_SPARE = 32
 MAX_TERMS = 12  # OR-ing every word of a long question costs eight times as much, and ranks worse
 
 _ADD_TEXT = """
@@ -38,15 +43,15 @@ SELECT 'delete', chunk_id, title, heading, text FROM lsm_chunks
  WHERE chunk_id IN :ids[]
    AND chunk_id IN (SELECT id FROM chunks_fts_docsize)  -- taking out twice damages the index
 """
-_TEXTS = """
-SELECT title || ' ' || heading || ' ' || text FROM lsm_chunks WHERE chunk_id IN :ids[]
-"""
-_INDEXED = "SELECT id FROM chunks_fts_docsize"
-_EMPTY = "INSERT INTO chunks_fts (chunks_fts) VALUES ('delete-all')"
-_REFILL = """
-INSERT INTO chunks_fts (rowid, title, heading, text)
-SELECT chunk_id, title, heading, text FROM lsm_chunks WHERE chunk_id IN :ids[]
-"""
+# Taking words out of their pages at once costs 1 ms a chunk; noting that they are out costs a
+# tenth of it, and `compact` then writes the pages anew without them.
+_AT_ONCE = "INSERT INTO chunks_fts (chunks_fts, rank) VALUES ('secure-delete', :on)"
+# Negative: everything into one, from here on; FTS5 goes on with what is begun at each call.
+_MERGE_ALL = "INSERT INTO chunks_fts (chunks_fts, rank) VALUES ('merge', -:pages)"
+_MERGE_ON = "INSERT INTO chunks_fts (chunks_fts, rank) VALUES ('merge', :pages)"
+_CHANGES = "SELECT total_changes()"
+_MERGED_PAGES = 1000  # about 50 ms
+_REBUILD = "INSERT INTO chunks_fts (chunks_fts) VALUES ('rebuild')"
 _ADD_VECTOR = """
 INSERT INTO vec_chunks (chunk_id, space_id, embedding) VALUES (:chunk_id, :space_id, :embedding)
 """
@@ -68,6 +73,12 @@ SELECT c.text_hash, v.embedding
 _VECTORS_OF = """
 SELECT chunk_id, embedding FROM vec_chunks
  WHERE chunk_id IN :ids[] AND space_id = :space_id
+"""
+_VALID_VECTORS = """
+SELECT v.chunk_id, v.embedding
+  FROM lsm_chunks c CROSS JOIN vec_chunks v ON v.chunk_id = c.chunk_id
+ WHERE c.chunk_id IN :ids[] AND v.space_id = :space_id
+   AND c.version_in <= :version AND (c.version_out IS NULL OR c.version_out > :version)
 """
 _OUTDATED = """
 SELECT chunk_id FROM vec_chunks WHERE space_id < :id
@@ -109,6 +120,18 @@ SELECT count(*) FROM (SELECT 1 FROM chunks_fts WHERE chunks_fts MATCH :match LIM
 _WITHOUT_VECTOR = """
 SELECT count(*) FROM lsm_chunks WHERE chunk_id NOT IN (SELECT chunk_id FROM vec_chunks)
 """
+_SOME_WITHOUT_VECTOR = """
+SELECT c.chunk_id FROM lsm_chunks c
+ WHERE NOT EXISTS (SELECT 1 FROM vec_chunks v WHERE v.chunk_id = c.chunk_id)
+ ORDER BY c.chunk_id LIMIT :limit
+"""
+_DROP_STRAYS = "DELETE FROM vec_chunks WHERE chunk_id NOT IN (SELECT chunk_id FROM lsm_chunks)"
+_DROP_WRONG = """
+DELETE FROM vec_chunks
+ WHERE NOT EXISTS (SELECT 1 FROM lsm_vector_spaces s
+                    WHERE s.space_id = vec_chunks.space_id
+                      AND length(vec_chunks.embedding) = 2 * s.dimension)
+"""
 _WITHOUT_ROW = """
 SELECT count(*) FROM vec_chunks WHERE chunk_id NOT IN (SELECT chunk_id FROM lsm_chunks)
 """
@@ -129,6 +152,8 @@ class SqliteChunkIndex:
     def __init__(self, db: Database) -> None:
         self._db = db
         self._resident: dict[int, ResidentVectors] = {}
+        self._words = ResidentWords()
+        self._asked_before = False
 
     def put(self, entries: Sequence[IndexEntry]) -> None:
         # Looked at before anything is written: a caller may catch the error and go on.
@@ -140,25 +165,51 @@ class SqliteChunkIndex:
         with self._db.transaction():
             self._db.many(_ADD_VECTOR, vectors)
             self._db.many(_ADD_TEXT, texts)
+            for space_id in dict.fromkeys(entry.space_id for entry in entries):
+                seal(self._db, space_id)
 
     def replace_vectors(self, space_id: int, vectors: Sequence[tuple[int, Vector]]) -> None:
         rows = self._rows((chunk_id, space_id, vector) for chunk_id, vector in vectors)
         with self._db.transaction():
             self._db.many(_SET_VECTOR, rows)
+            unseal(self._db, [chunk_id for chunk_id, _ in vectors])
+            seal(self._db, space_id)
             self._db.run(REWRITTEN)
 
     def remove(self, chunk_ids: Sequence[int]) -> None:
         ids = list(chunk_ids)
         with self._db.transaction():
+            self._db.run(_AT_ONCE, on=0)
             self._db.run(_REMOVE_TEXT, ids=ids)
+            self._db.run(_AT_ONCE, on=1)
             self._db.run(_REMOVE_VECTORS, ids=ids)
+            unseal(self._db, ids)
             self._db.run(REWRITTEN)
-            texts = (row[0] for row in self._db.tuples(_TEXTS, ids=ids))
-            if betrays(self._db, "chunks_fts", texts):
-                self._write_words_anew()
+
+    def compact(self) -> Iterator[None]:
+        merge = _MERGE_ALL
+        while self._merged(merge):
+            merge = _MERGE_ON
+            yield
+
+    def without_vector(self, limit: int) -> list[int]:
+        return [row[0] for row in self._db.tuples(_SOME_WITHOUT_VECTOR, limit=limit)]
+
+    def mend(self) -> dict[str, int]:
+        with self._db.transaction():
+            strays = self._db.run(_DROP_STRAYS)
+            wrong = self._db.run(_DROP_WRONG)
+            self._db.run(_AT_ONCE, on=1)  # an index that was made anew does not have it yet
+            self._db.run(_REBUILD)
+            seal_anew(self._db)
+            self._db.run(REWRITTEN)
+            rows = self._db.tuples("SELECT count(*) FROM chunks_fts_docsize")[0][0]
+        return {"vectors without chunk": strays, "wrong vectors": wrong, "texts indexed": rows}
 
     def matching(self, query: TextQuery, k: int, where: Where = ANYWHERE) -> list[Scored]:
         with self._db.snapshot():
+            if self._answers_from_memory(query):
+                return self._remembered(query, k, where)
             match = self._match(query)
             if not match:
                 return []
@@ -180,11 +231,18 @@ class SqliteChunkIndex:
         with self._db.snapshot():
             query = checked(query, self._dimension(space_id))
             resident = self._resident.setdefault(space_id, ResidentVectors(space_id))
-            ids, scores = resident.scores(self._db, query)
+            codes = resident.codes(self._db, len(query))
+            among = None
             if where.by_document:
-                allowed = np.isin(ids, self._allowed(where))
-                return _best(ids[allowed], scores[allowed], k)
-            return self._nearest_valid(ids, scores, k, where)
+                allowed = self._allowed(where)
+                among = np.flatnonzero(np.isin(codes.ids[: codes.count], allowed))
+            width = k + _SPARE
+            while True:
+                ids, _ = codes.closest(query, width, among)
+                found = self._exactly(query, space_id, ids, where)
+                if len(found) >= k or len(ids) < width:
+                    return found[:k]
+                width *= 8  # old versions crowd the top: look further down
 
     def known_vectors(self, text_hashes: Sequence[str], space_id: int) -> dict[str, Vector]:
         rows = self._db.tuples(_KNOWN, hashes=list(text_hashes), space_id=space_id)
@@ -204,7 +262,8 @@ class SqliteChunkIndex:
             "vectors are not as long as their model's": self._db.tuples(_WRONG_LENGTH)[0][0],
             "chunks differ from the full-text index": self._db.tuples(_WITHOUT_TEXT)[0][0],
         }
-        return [f"{count} {what}" for what, count in counts.items() if count]
+        found = [f"{count} {what}" for what, count in counts.items() if count]
+        return found + block_problems(self._db)
 
     def _rows(self, vectors: Iterable[tuple[int, int, Vector]]) -> list[dict[str, object]]:
         dimension = cache(self._dimension)  # for this call: a space may yet be rolled back
@@ -217,11 +276,13 @@ class SqliteChunkIndex:
             for chunk_id, space_id, vector in vectors
         ]
 
-    def _write_words_anew(self) -> None:
-        # Not FTS5's "rebuild": the rows of what was removed still stand, and it would read them.
-        kept = [row[0] for row in self._db.tuples(_INDEXED)]
-        self._db.run(_EMPTY)
-        self._db.run(_REFILL, ids=kept)
+    def _merged(self, merge: LiteralString) -> bool:
+        """Whether another step makes sense."""
+        with self._db.transaction():
+            before = self._db.tuples(_CHANGES)[0][0]
+            self._db.run(merge, pages=_MERGED_PAGES)
+            # What FTS5's documentation says to go by: fewer than two means that all is done.
+            return self._db.tuples(_CHANGES)[0][0] - before >= 2
 
     def _dimension(self, space_id: int) -> int:
         return dimension_of(self._db, space_id)
@@ -235,6 +296,26 @@ class SqliteChunkIndex:
             return list(words)
         counts = {word: self._db.tuples(_COUNT_MATCHES, match=quoted(word))[0][0] for word in words}
         return sorted((word for word in words if counts[word]), key=counts.__getitem__)[:MAX_TERMS]
+
+    def _answers_from_memory(self, query: TextQuery) -> bool:
+        """Whether the shares of each word are worth having: not in a process that asks once."""
+        before, self._asked_before = self._asked_before, True
+        return before and not query.phrases and not self._db.in_transaction
+
+    def _remembered(self, query: TextQuery, k: int, where: Where) -> list[Scored]:
+        words = self._rarest(dict.fromkeys(query.words))
+        ids, scores = self._words.scores(self._db, words)
+        if where.by_document:
+            among = np.isin(ids, self._allowed(where))
+            return _best(ids[among], scores[among], k)
+        width = 2 * k
+        while True:
+            best = _best(ids, scores, width)
+            valid = self._valid([scored.chunk_id for scored in best], where)
+            found = [scored for scored in best if scored.chunk_id in valid]
+            if len(found) >= k or len(best) < width:
+                return found[:k]
+            width *= 8  # old versions crowd the top: look further down
 
     def _all_matching(self, match: str, k: int, where: Where) -> list[Scored]:
         rows = self._db.tuples(
@@ -255,25 +336,30 @@ class SqliteChunkIndex:
         rows = self._db.tuples(_OF_DOCUMENTS, documents=documents, version=where.version)
         return np.fromiter((row[0] for row in rows), np.int64, len(rows))
 
-    def _nearest_valid(
-        self, ids: NDArray[np.int64], scores: NDArray[np.float32], k: int, where: Where
+    def _exactly(
+        self, query: Vector, space_id: int, ids: NDArray[np.int64], where: Where
     ) -> list[Scored]:
-        width = 2 * k
-        while True:
-            best = _best(ids, scores, width)
-            valid = self._valid([scored.chunk_id for scored in best], where)
-            found = [scored for scored in best if scored.chunk_id in valid]
-            if len(found) >= k or len(best) < width:
-                return found[:k]
-            width *= 8  # old versions crowd the top: look further down
+        """Those of *ids* that are valid, by the cosine of what is stored, closest first."""
+        rows = self._db.tuples(
+            _VALID_VECTORS, ids=ids.tolist(), space_id=space_id, version=where.version
+        )
+        if not rows:
+            return []
+        matrix = np.frombuffer(b"".join([row[1] for row in rows]), STORED).astype(np.float32)
+        matrix = matrix.reshape(len(rows), -1)
+        # float16 has moved their lengths by up to 0.0005: as much as two neighbours differ.
+        scores = (matrix @ query) / np.linalg.norm(matrix, axis=1)
+        # Rounding may take the cosine of a vector with itself a little beyond 1.
+        scores = np.clip(scores, -1.0, 1.0)
+        found = np.array([row[0] for row in rows])
+        return [Scored(int(found[i]), float(scores[i])) for i in np.lexsort((found, -scores))]
 
 
-def _best(ids: NDArray[np.int64], scores: NDArray[np.float32], k: int) -> list[Scored]:
+def _best(ids: NDArray[np.int64], scores: NDArray[np.float64], k: int) -> list[Scored]:
     if len(ids) > k:
-        # All that are as close as the k-th, so that ties are broken by id and not by luck.
+        # All that are as good as the k-th, so that ties are broken by id and not by luck.
         border = np.partition(scores, len(scores) - k)[len(scores) - k]
         among = np.flatnonzero(scores >= border)
         ids, scores = ids[among], scores[among]
     order = np.lexsort((ids, -scores))[:k]
-    # Rounding may take the cosine of a vector with itself a little beyond 1.
-    return [Scored(int(ids[i]), float(np.clip(scores[i], -1.0, 1.0))) for i in order]
+    return [Scored(int(ids[i]), float(scores[i])) for i in order]

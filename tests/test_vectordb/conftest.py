@@ -21,7 +21,8 @@ DELETE FROM lsm.lsm_chunks;  -- and with them their vectors and words
 DELETE FROM lsm.lsm_documents;
 DELETE FROM lsm.lsm_vector_spaces;
 DELETE FROM lsm.lsm_agent_memories;
-UPDATE lsm.lsm_counters SET next_value = 1;
+-- Not those of spaces: a graph over one of the same number would be made of rows just deleted, too.
+UPDATE lsm.lsm_counters SET next_value = 1 WHERE name <> 'vector_space';
 """
 _GRAPHS = "SELECT indexname FROM pg_indexes WHERE indexname LIKE 'vec_chunks_hnsw_%'"
 

@@ -213,7 +213,7 @@ class TestUpToDate:
     def test_more_vectors_than_are_read_at_once_arrive_whole(
         self, sqlite_shelf: Shelf, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("lsm.vectordb.resident._PAGE", 7)
+        monkeypatch.setattr("lsm.vectordb.vector_blocks._PAGE", 7)
         vectors = random_vectors(100)
         sqlite_shelf.add(*[Made(n, vector=v) for n, v in enumerate(vectors[:50], 1)])
         sqlite_shelf.index.nearest(direction(1), sqlite_shelf.space, 1)

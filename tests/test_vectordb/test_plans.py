@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from lsm.vectordb import resident, sqlite_vec
+from lsm.vectordb import sqlite_vec, vector_blocks
 
 if TYPE_CHECKING:
     from tests.test_vectordb.shelf import Shelf
@@ -27,8 +27,9 @@ if TYPE_CHECKING:
             sqlite_vec._ALL_MATCHES,
             {"match": '"a"', "version": 1, "anywhere": True, "documents": [], "k": 1},
         ),
-        (resident._AFTER, {"space_id": 1, "last": 0, "page": 1}),
-        (resident._COUNT_AFTER, {"space_id": 1, "last": 0}),
+        (vector_blocks._ROWS, {"space_id": 1, "after": 0, "before": 9, "limit": 1}),
+        (vector_blocks._NEXT, {"space_id": 1, "after": 0}),
+        (vector_blocks._COUNT, {"space_id": 1, "after": 0}),
     ],
 )
 def test_no_table_is_walked_from_end_to_end(

@@ -59,6 +59,7 @@ CONTENT = frozenset(
 # Made from content by the engine, by its triggers or by what loads the chunks; never copied.
 DERIVED = {
     "chunks_fts": "the words of lsm_chunks",
+    "lsm_vector_blocks": "the vectors of vec_chunks, coded",
     "memories_fts": "the words of lsm_agent_memories, by trigger",
     "memory_labels": "the tags and values of lsm_agent_memories, by trigger",
 }
