@@ -2,7 +2,7 @@
 
 Nobody but the driver opens a database file: closing any descriptor of one drops every POSIX lock
 this process holds on it, and a stray ``open("lsm.db")`` could let two writers in. And beside the
-database nothing is written but the configuration: there is no second store.
+database nothing is written but the configuration and a token: there is no second store.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ import sys
 
 opened: list[str] = []
 _ALLOWED = "lsm/db/sqlite_file.py"  # reads a header before the first connection, and only then
-_BESIDE = ("lsm.db", "lsm.toml")  # what may be written in a home
+# What may be written in a home: the token of `lsm serve` is a secret, and those are in no database.
+_BESIDE = ("lsm.db", "lsm.toml", "serve.token")
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 _PACKAGE = os.path.join(os.path.dirname(os.path.dirname(__file__)), "lsm") + os.sep
 

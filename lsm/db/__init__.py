@@ -9,14 +9,27 @@ from typing import TYPE_CHECKING
 
 from lsm.clock import utc_now
 from lsm.db.database import Database, Row
+from lsm.db.mark import refuse_marked
 from lsm.db.migrate import migrate, newest
 from lsm.db.state import Found, State, refuse_unusable
-from lsm.errors import ConfigError
+from lsm.errors import AccessError, ConfigError
 
 if TYPE_CHECKING:
     from lsm.clock import Clock
 
-__all__ = ["Database", "Found", "Row", "State", "inspect_database", "open_database"]
+__all__ = [
+    "Database",
+    "Found",
+    "Row",
+    "State",
+    "file_of",
+    "inspect_database",
+    "is_server",
+    "open_as_it_is",
+    "open_database",
+    "open_unfinished",
+    "sqlite_path",
+]
 
 # Between looking at a file and having it open, no other thread may open it: see `sqlite.is_open`.
 _opening = threading.Lock()
@@ -31,19 +44,57 @@ def open_database(url: str, clock: Clock = utc_now) -> Database:
 
     Raises:
         ForeignError, NewerError, DamagedError, AccessError: by what stands there; untouched.
+        UnfinishedError: another database is being moved into it.
         BusyError: another process kept it locked.
         ConfigError: *url* names no engine we know.
     """
-    if _is_postgres(url):
+    db = open_unfinished(url, clock)
+    try:
+        refuse_marked(db)
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def open_unfinished(url: str, clock: Clock = utc_now) -> Database:
+    """`open_database`, also where a move has not come to its end: for the move itself."""
+    if is_server(url):
         from lsm.db.postgres import PostgresBackend
 
         return _migrated(Database(PostgresBackend(url)), clock)
     return _open_sqlite(sqlite_path(url), clock)
 
 
+def open_as_it_is(url: str, *, writable: bool = False, patient: bool = True) -> Database:
+    """The database at *url*, of which nothing is made, upgraded or tightened.
+
+    Args:
+        url: as for `open_database`.
+        writable: otherwise transactions are refused on SQLite.
+        patient: otherwise they are refused at once while another process writes.
+
+    Raises:
+        StorageError: there is none, or one that cannot be used.
+    """
+    if is_server(url):
+        from lsm.db.postgres import PostgresBackend
+
+        return Database(PostgresBackend(url, prepare=False))
+    from lsm.db.sqlite import SqliteBackend
+
+    path = sqlite_path(url)
+    with _opening:
+        found = inspect_database(path)
+        refuse_unusable(path, found)
+        if found.state is State.NEW:
+            raise AccessError(f"{path}: there is no database yet; lsm init makes it")
+        return Database(SqliteBackend(path, read_only=not writable, patient=patient))
+
+
 def inspect_database(url: str) -> Found:
     """What stands at *url*, found out without changing it. PostgreSQL is judged at open."""
-    if _is_postgres(url):
+    if is_server(url):
         return Found(State.CURRENT)
     from lsm.db.sqlite_file import inspect
 
@@ -64,7 +115,17 @@ def sqlite_path(url: str) -> str:
     return os.path.realpath(path) if os.path.islink(path) and os.path.exists(path) else path
 
 
-def _is_postgres(url: str) -> bool:
+def file_of(url: str) -> str | None:
+    """The path of the database file at *url*; None where a server keeps it.
+
+    Raises:
+        ConfigError: *url* names no engine we know.
+    """
+    return None if is_server(url) else sqlite_path(url)
+
+
+def is_server(url: str) -> bool:
+    """Whether *url* is the address of a server and not of a file."""
     return url.startswith(("postgresql://", "postgres://"))
 
 

@@ -13,12 +13,26 @@ from typing import TYPE_CHECKING, Any, LiteralString, Protocol, Self
 
 from lsm.db.dialect import Dialect, Engine, bind, spell
 from lsm.errors import StorageError
+from lsm.failpoints import reach
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Mapping, Sequence
     from contextlib import AbstractContextManager
 
+    from lsm.db.tables import Table, Values, Walk, WholeTables
+
 Row = dict[str, Any]
+
+# And yet, of a client that has died the server is to take note in the middle of a long statement:
+# whoever goes on with the work would wait for it. (From PostgreSQL 14 on; refused on Windows.)
+_PATIENCE = """
+SELECT set_config(s.name, wanted.value, true)
+  FROM pg_settings s
+  JOIN (VALUES ('statement_timeout', '0'), ('idle_in_transaction_session_timeout', '0'),
+               ('client_connection_check_interval', '2000')) AS wanted(name, value)
+    ON wanted.name = s.name
+ WHERE wanted.name <> 'client_connection_check_interval' OR version() LIKE '%linux%'
+"""
 
 
 class Session(Protocol):
@@ -43,6 +57,10 @@ class Session(Protocol):
 
     def script(self, sql: str) -> None:
         """Run statements, spelled by the caller, that return nothing."""
+        ...
+
+    def whole_tables(self) -> WholeTables:
+        """Tables in and out, as a whole."""
         ...
 
 
@@ -74,6 +92,10 @@ class Backend(Protocol):
 
     def count_bytes(self, needles: Sequence[bytes]) -> int | None:
         """How often any of *needles* stands in the files; None: they are not ours to read."""
+        ...
+
+    def hold(self, name: str) -> AbstractContextManager[None]:
+        """Be the only process that holds *name*; raises BusyError if another one does."""
         ...
 
     def close(self) -> None:
@@ -156,6 +178,7 @@ class Database:
                 session.execute(self._dialect.begin, {})
                 self._mine.writer = session
                 yield
+                reach("db.before_commit")
                 # Still "in transaction" while committing: a failed COMMIT is rolled back below.
                 session.execute("COMMIT", {})
             except BaseException:
@@ -163,6 +186,7 @@ class Database:
                 raise
             finally:
                 self._mine.writer = None
+        reach("db.after_commit")
 
     @contextmanager
     def snapshot(self) -> Generator[None]:
@@ -189,6 +213,81 @@ class Database:
         """Until the transaction ends, no other process migrates. SQLite has one writer anyway."""
         if self._dialect.engine == "postgres":
             self.rows("SELECT pg_advisory_xact_lock(7107437)")  # "lsm" as a number
+
+    def tables(self) -> dict[str, Table]:
+        """Every table as both engines see it, by name; an index's own among them on a server."""
+        with self._reader() as session:
+            return session.whole_tables().read()
+
+    def each(self, walk: Walk) -> Generator[list[Values]]:
+        """Rows of a table in batches, with no more than one of them in memory.
+
+        Only inside `snapshot` or `transaction`; nothing else is read in there until all rows are,
+        or the generator is closed.
+
+        Raises:
+            DamagedError: a value that is not what its column is declared to hold.
+        """
+        self._check_process()
+        session = self._mine.writer or self._mine.reader
+        if session is None:
+            raise StorageError("a table is walked inside a snapshot")
+        return session.whole_tables().walk(walk)
+
+    def count(self, walk: Walk) -> int:
+        """How many rows `each` would give without skipping any."""
+        with self._reader() as session:
+            return session.fetch(walk.counting(), {})[1][0][0]
+
+    def load(self, table: Table, columns: list[str], rows: list[Values]) -> None:
+        """Insert *rows*, values of *columns*: all of them, or none."""
+        with self.transaction(), self._writer() as session:
+            session.whole_tables().load(table, columns, rows)
+
+    def set_column(self, table: Table, column: str, rows: list[Values]) -> None:
+        """Give *column* of rows that are there a value.
+
+        Args:
+            table: whose.
+            column: its name.
+            rows: the values of the table's key, then the new one.
+        """
+        keys = " AND ".join(f"{name} = :key_{i}" for i, name in enumerate(table.key))
+        sql = f"UPDATE {table.name} SET {column} = :value WHERE {keys}"  # noqa: S608
+        names = [*(f"key_{i}" for i in range(len(table.key))), "value"]
+        with self.transaction(), self._writer() as session:
+            session.execute_many(
+                spell(sql, self._dialect), (dict(zip(names, row, strict=True)) for row in rows)
+            )
+
+    def empty(self, walks: Sequence[Walk]) -> None:
+        """Delete the rows of *walks*; tables that refer to others first in the sequence."""
+        whole = [walk.table.name for walk in walks if not walk.where]
+        with self.transaction(), self._writer() as session:
+            if self._dialect.engine == "postgres" and whole:
+                session.script(f"TRUNCATE {', '.join(whole)} CASCADE")
+            for walk in walks:
+                session.script(walk.deleting())
+
+    def be_patient(self) -> None:
+        """Until the transaction or snapshot ends, a server sets no limit on how long it takes."""
+        if self._dialect.engine == "postgres":
+            self.rows(_PATIENCE)
+
+    def hold(self, name: str) -> AbstractContextManager[None]:
+        """Be the only process that holds *name* on this database; let go when it ends or dies.
+
+        Raises:
+            BusyError: another one does; nobody waits.
+        """
+        return self._backend.hold(name)
+
+    @contextmanager
+    def writer_turn(self) -> Generator[None]:
+        """No other thread of this process writes meanwhile; no transaction is begun."""
+        self._check_process()
+        with self._backend.writing():
+            yield
 
     def files(self) -> list[str]:
         """Paths of the files it is made of; empty where a server keeps them."""

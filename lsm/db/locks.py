@@ -12,14 +12,23 @@ def holders(path: str) -> str:
 
     Read from the kernel's list: opening the file to ask would drop our own locks on it.
     """
+    return _named(_lock_owners(path, LOCK_TABLE, {"WRITE"}))
+
+
+def openers(path: str) -> str:
+    """The other processes that have *path* open, busy with it or not; as `holders`."""
+    return _named(_lock_owners(path, LOCK_TABLE, {"READ", "WRITE"}))
+
+
+def _named(owners: set[int]) -> str:
     # 0 stands for a process outside of this container.
-    pids = _lock_owners(path, LOCK_TABLE) - {os.getpid(), 0}
+    pids = owners - {os.getpid(), 0}
     if not pids:
         return "another process"
     return " and ".join(f"process {pid}{_command(pid)}" for pid in sorted(pids))
 
 
-def _lock_owners(path: str, table: str) -> set[int]:
+def _lock_owners(path: str, table: str, kinds: set[str]) -> set[int]:
     try:
         inodes = {
             os.stat(path + suffix).st_ino
@@ -34,7 +43,7 @@ def _lock_owners(path: str, table: str) -> set[int]:
     return {
         int(field[4])
         for field in fields
-        if len(field) > 5 and field[3] == "WRITE" and int(field[5].rsplit(":", 1)[1]) in inodes
+        if len(field) > 5 and field[3] in kinds and int(field[5].rsplit(":", 1)[1]) in inodes
     }
 
 

@@ -15,13 +15,14 @@ from uuid import uuid4
 from lsm.clock import to_text, utc_now
 from lsm.db.state import APPLICATION_ID
 from lsm.errors import NewerError
+from lsm.failpoints import reach
 
 if TYPE_CHECKING:
     from lsm.clock import Clock
     from lsm.db.database import Database
     from lsm.db.dialect import Engine
 
-_LEDGER = """
+LEDGER = """
 CREATE TABLE IF NOT EXISTS lsm_migrations (
     name       TEXT NOT NULL PRIMARY KEY,
     applied_at TEXT NOT NULL
@@ -77,7 +78,7 @@ def migrate(db: Database, clock: Clock = utc_now) -> list[str]:
     """
     with db.transaction():
         db.lock_schema()
-        db.script(_LEDGER)
+        db.script(LEDGER)
         applied = {row["name"] for row in db.rows(_APPLIED)}
         known = migrations(db.engine)
         unknown = applied - {migration.name for migration in known}
@@ -91,6 +92,7 @@ def migrate(db: Database, clock: Clock = utc_now) -> list[str]:
         for migration in pending:
             db.script(migration.sql)
             db.run(_RECORD, name=migration.name, applied_at=to_text(clock()))
+            reach("db.between_migrations")
         if pending:
             db.run(_IDENTIFY, database_id=uuid4().hex, created_at=to_text(clock()))
             _stamp(db)

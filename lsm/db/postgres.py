@@ -34,9 +34,11 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Mapping, Sequence
     from urllib.parse import SplitResult
 
+    from lsm.db.postgres_tables import PostgresTables
+
 _SCHEMA_NAME = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 _POOL_SIZE = 8
-_CONNECT_SECONDS = 10
+CONNECT_SECONDS = 10
 _SETTINGS = {
     "statement_timeout": "600s",
     "idle_in_transaction_session_timeout": "60s",
@@ -50,6 +52,8 @@ _TABLES = """
 SELECT relname FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
  WHERE nspname = %s AND relkind IN ('r', 'p', 'v', 'm', 'f')
 """
+
+_HOLD = "SELECT pg_try_advisory_lock(1819503981, hashtext(%s))"  # "lsm-" as a number, and ours
 
 # "lsm" as a number: whoever migrates or creates the schema holds it until commit.
 SCHEMA_LOCK = 0x6C736D
@@ -119,14 +123,20 @@ class PostgresSession:
         except psycopg.Error as error:
             raise translate(error, self._url) from error
 
+    def whole_tables(self) -> PostgresTables:
+        from lsm.db.postgres_tables import PostgresTables
+
+        return PostgresTables(self._connection, lambda error: translate(error, self._url))
+
 
 class PostgresBackend:
     """The connections of one process to one schema of one database."""
 
     dialect = POSTGRES
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, prepare: bool = True) -> None:
         address, self.schema = split_schema(url)
+        self._address = address
         self.url = without_password(url)
         self._closed = False
         try:
@@ -134,16 +144,17 @@ class PostgresBackend:
                 address,
                 min_size=0,
                 max_size=_POOL_SIZE,
-                timeout=_CONNECT_SECONDS,
-                kwargs={"autocommit": True, "connect_timeout": _CONNECT_SECONDS},
+                timeout=CONNECT_SECONDS,
+                kwargs={"autocommit": True, "connect_timeout": CONNECT_SECONDS},
                 configure=self._configure,
                 check=ConnectionPool.check_connection,
                 open=False,
             )
             with psycopg.connect(
-                address, autocommit=True, connect_timeout=_CONNECT_SECONDS
+                address, autocommit=True, connect_timeout=CONNECT_SECONDS
             ) as first:
-                self._prepare(first)
+                if prepare:
+                    self._prepare(first)
             self._pool.open()
         except psycopg.ProgrammingError as error:
             if error.sqlstate:
@@ -160,7 +171,7 @@ class PostgresBackend:
         try:
             connection = self._pool.getconn()
         except PoolTimeout as error:
-            raise StorageError(f"{self.url}: no connection within {_CONNECT_SECONDS} s") from error
+            raise StorageError(f"{self.url}: no connection within {CONNECT_SECONDS} s") from error
         except psycopg.Error as error:
             raise translate(error, self.url) from error
         try:
@@ -188,6 +199,20 @@ class PostgresBackend:
 
     def count_bytes(self, needles: Sequence[bytes]) -> int | None:  # noqa: ARG002
         return None
+
+    @contextmanager
+    def hold(self, name: str) -> Generator[None]:
+        # A connection of its own: the server lets go of the lock when it ends, however it ends.
+        try:
+            with psycopg.connect(
+                self._address, autocommit=True, connect_timeout=CONNECT_SECONDS
+            ) as holder:
+                holder.execute("SELECT set_config('idle_session_timeout', '0', false)")
+                if holder.execute(_HOLD, (f"{self.schema} {name}",)).fetchone() != (True,):
+                    raise BusyError(f"{self.url}: another process is busy with it ({name})")
+                yield
+        except psycopg.Error as error:
+            raise translate(error, self.url) from error
 
     def close(self) -> None:
         self._closed = True

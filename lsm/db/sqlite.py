@@ -16,13 +16,13 @@ import weakref
 from collections import Counter
 from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 import apsw
 
 from lsm.db.dialect import SQLITE
 from lsm.db.sqlite_errors import translate
 from lsm.db.sqlite_hold import hold
+from lsm.db.sqlite_look import READ_ONLY_URI, immutable
 from lsm.errors import (
     AccessError,
     BusyError,
@@ -38,8 +38,6 @@ if TYPE_CHECKING:
 # A number that does not fit into 64 bits never reaches the engine.
 _REFUSED = (apsw.Error, OverflowError)
 _NO_ROOM = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
-_NO_LOCKS = "win32-none" if os.name == "nt" else "unix-none"
-READ_ONLY_URI = apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI
 BUSY_MS = 10_000  # how long one attempt waits for another process
 _ATTEMPTS = 3  # with a random pause between them, so that two waiters do not stay in step
 _PAGE_BYTES = 8192  # vectors and chunk texts are larger than SQLite's default page is made for
@@ -315,26 +313,6 @@ def _first_read(path: str) -> apsw.Connection:
     except BaseException:
         connection.close()
         raise
-    return connection
-
-
-def immutable(path: str) -> str:
-    """The URI by which SQLite reads *path* without locks, logs or any file beside it."""
-    return f"file://{quote(path)}?immutable=1"
-
-
-def look_without_locks(path: str) -> apsw.Connection:
-    """A connection that reads *path* and its log as they are, and changes no byte beside them.
-
-    What it reads may be torn while another process writes. Only for a file this process has not
-    open: closing it drops our locks.
-    """
-    if not os.path.exists(path + "-wal"):
-        return apsw.Connection(immutable(path), flags=READ_ONLY_URI)
-    connection = apsw.Connection(path, flags=apsw.SQLITE_OPEN_READONLY, vfs=_NO_LOCKS)
-    connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
-    # In this mode the index of the log is kept in memory, not in a -shm file.
-    connection.pragma("locking_mode", "exclusive")
     return connection
 
 

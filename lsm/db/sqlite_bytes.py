@@ -36,7 +36,7 @@ def _count(path: str, kind: int, needles: Sequence[bytes]) -> int:
     overlap = max(map(len, needles)) - 1
     found = 0
     before = b""
-    for block in _blocks(path, kind):
+    for block in blocks(path, kind):
         text = before + block
         # What ends within the overlap was counted with the block before.
         found += sum(text.count(needle) - before.count(needle) for needle in needles)
@@ -44,7 +44,8 @@ def _count(path: str, kind: int, needles: Sequence[bytes]) -> int:
     return found
 
 
-def _blocks(path: str, kind: int) -> Iterator[bytes]:
+def blocks(path: str, kind: int) -> Iterator[bytes]:
+    """All of the file at *path*, of *kind* as the driver names it, in order."""
     file = apsw.VFSFile("", path, [kind | apsw.SQLITE_OPEN_READONLY, 0])
     try:
         size = file.xFileSize()

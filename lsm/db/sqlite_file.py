@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, cast
 
 import apsw
 
-from lsm.db.sqlite import is_open, look_without_locks, open_reader
+from lsm.db.sqlite import is_open, open_reader
 from lsm.db.sqlite_errors import translate
+from lsm.db.sqlite_look import look_without_locks
 from lsm.db.state import APPLICATION_ID, Found, State
 from lsm.errors import AccessError, StorageError
 

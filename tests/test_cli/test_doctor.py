@@ -24,8 +24,10 @@ def test_a_sound_home_is_found_sound(sample: Place) -> None:
     assert told.code == 0
     assert "FAIL" not in told.text
     assert [line.split()[1] for line in told.text.splitlines()] == [
-        "home", "disk", "config", "database", "integrity", "index", "manifest", "embedding",
-        "roots", "library",
+        "home", "disk", "config", "place", "files", "log", "database", "engine", "schema",
+        "integrity", "references", "values", "cache", "versions", "counters", "documents",
+        "manifest", "index", "memories", "memory", "queue", "words", "schedules", "runs",
+        "embedding", "roots", "library",
     ]  # fmt: skip
 
 
@@ -64,6 +66,7 @@ def foreign(path: Path) -> None:
     connection = apsw.Connection(str(path))
     connection.execute("CREATE TABLE theirs (a)")
     connection.close()
+    path.chmod(0o600)
 
 
 def half(path: Path) -> None:
@@ -168,6 +171,7 @@ def test_a_root_that_is_missing_is_told(place: Place) -> None:
 def place_bytes(path: Path, content: bytes) -> None:
     other = path.with_name("being-made")
     other.write_bytes(content)
+    other.chmod(0o600)
     other.rename(path)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from lsm.cli import library
+from lsm.cli import doctor, library
 
 if TYPE_CHECKING:
     from tests.test_cli.command import Place
@@ -35,7 +35,8 @@ def test_help_lists_every_command_and_says_how_to_begin(place: Place) -> None:
 def test_a_command_s_help_fits_a_screen(name: str) -> None:
     from click import Context
 
-    command = next(c for c in vars(library).values() if getattr(c, "name", None) == name)
+    known = vars(library) | vars(doctor)
+    command = next(c for c in known.values() if getattr(c, "name", None) == name)
 
     told = command.get_help(Context(command, info_name=name, max_content_width=100))
 

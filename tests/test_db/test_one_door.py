@@ -16,21 +16,30 @@ FACES = {"adapters", "cli", "mcp", "web", "tour"}
 WIRING = {
     "agency",
     "app",
+    "catalogue",
     "doctor",
+    "keeping",
+    "moving_in",
     "places",
+    "reasoning",
+    "selftest",
     "setup",
+    "watching",
     "wiring",
 }  # put services together for the faces
-GROUND = {"clock", "errors", "paths", "processes"}
+GROUND = {"clock", "errors", "failpoints", "fencing", "paths", "processes"}
 # What each room may import from the package; itself always.
 ALLOWED = {
     "clock": set[str](),
     "errors": set[str](),
+    "failpoints": {"errors"},
+    "fencing": set[str](),
     "processes": {"clock", "errors"},
     "config": GROUND,
     "embedding": GROUND | {"config"},
     "db": GROUND | {"config", "embedding"},
     "vectordb": GROUND | {"config", "embedding", "db"},
+    "jobs": GROUND | {"db"},
     **{room: GROUND | {"config", "embedding", "db", "vectordb"} for room in SERVICES},
 }
 TABLES = re.compile(
