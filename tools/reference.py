@@ -19,6 +19,7 @@ import click
 import msgspec
 from msgspec import inspect
 from reference_codes import ingest_codes
+from reference_faces import http_api, mcp_tools
 from reference_schema import schema, table
 
 from lsm.cli import cli, main
@@ -58,6 +59,8 @@ def pages() -> dict[str, str]:
         "config.md": settings,
         "errors.md": errors,
         "schema.md": lambda: schema(_SOURCE / "db" / "migrations"),
+        "mcp.md": mcp_tools,
+        "api.md": http_api,
         "ingest-codes.md": lambda: ingest_codes(_SOURCE / "ingest"),
     }
     return {name: f"{_NOTE}\n\n{body().rstrip()}\n" for name, body in bodies.items()}
