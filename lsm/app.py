@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from msgspec import to_builtins
 
@@ -13,12 +13,7 @@ from lsm.config import config_path, home_path, load_config
 from lsm.db import open_database
 from lsm.errors import AccessError, InvalidError
 from lsm.paths import absolute
-from lsm.wiring import (
-    database_url,
-    pipeline_settings,
-    readable,
-    search_options,
-)
+from lsm.wiring import database_url, pipeline_settings, search_options
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -26,20 +21,27 @@ if TYPE_CHECKING:
     from lsm.agency import Agency
     from lsm.agents.memory import MemoryStore
     from lsm.agents.scheduler import AgentScheduler
+    from lsm.catalogue import Catalogue
     from lsm.clock import Clock
     from lsm.config import Config
     from lsm.db import Database
     from lsm.embedding.base import Embedder
+    from lsm.ingest.keeping import KeepReport
     from lsm.ingest.overview import LibraryOverview
     from lsm.ingest.pipeline import IngestOptions
     from lsm.ingest.report import IngestReport, Progress
+    from lsm.keeping import Keeping
     from lsm.places import Places
     from lsm.query.ask import Answer
     from lsm.query.search import Hit, Searcher
     from lsm.query.show import Shown
+    from lsm.reasoning import Reasoning
     from lsm.remote.sources import RemoteSources
     from lsm.remote.storage import RemoteCache
     from lsm.vectordb.base import ChunkIndex
+    from lsm.wiring import SearchChoices
+
+    Place = str | os.PathLike[str]
 
 
 def _silent(_: Progress) -> None: ...
@@ -56,25 +58,31 @@ class Mind:
     """
 
     def __init__(
-        self, home: str | None = None, database: str | None = None, clock: Clock = utc_now
+        self,
+        home: Place | None = None,
+        database: Place | Database | None = None,
+        clock: Clock = utc_now,
     ) -> None:
         """Open the mind at *home*; both are made if they are not there.
 
         Args:
             home: folder; None for ``LSM_HOME`` or the platform's place for user data.
             database: ``postgresql://...``, ``sqlite:///path`` or a path; None for what the
-                configuration says, which by default is ``lsm.db`` in the home.
+                configuration says, which by default is ``lsm.db`` in the home. Or one that is
+                open.
             clock: what time it is.
 
         Raises:
             ConfigError: a setting is wrong.
             StorageError: the database cannot be opened; untouched.
         """
-        self.home = home_path(home)
+        self.home = home_path(os.fspath(home) if home is not None else None)
         self.config: Config = load_config(config_path(self.home))
-        self.database_url = database_url(self.home, self.config, database)
         self.clock = clock
-        self.db: Database = open_database(self.database_url, clock)
+        if database is None or isinstance(database, str | os.PathLike):
+            given = os.fspath(database) if database is not None else None
+            database = open_database(database_url(self.home, self.config, given), clock)
+        self.db: Database = database
 
     @cached_property
     def embedder(self) -> Embedder:
@@ -119,9 +127,10 @@ class Mind:
     @cached_property
     def remote(self) -> RemoteSources:
         """Sources elsewhere; none is asked before the configuration enables it."""
+        from lsm.keeping import readers
         from lsm.remote.sources import RemoteSources
 
-        return RemoteSources(self.config.remote, self.db, readable, clock=self.clock)
+        return RemoteSources(self.config.remote, self.db, readers(), clock=self.clock)
 
     @cached_property
     def cache(self) -> RemoteCache:
@@ -129,6 +138,17 @@ class Mind:
         from lsm.remote.storage import RemoteCache
 
         return RemoteCache(self.db, self.clock, self.config.remote.cache_mb << 20)
+
+    @cached_property
+    def keeping(self) -> Keeping:
+        """Documents of the library that are no files, but results of `remote`."""
+        from lsm.keeping import Keeping
+
+        return Keeping(self)
+
+    def keep(self, *what: str, **how: Any) -> KeepReport:
+        """Keep web pages, or the results of a remote search, as documents; see `Keeping.keep`."""
+        return self.keeping.keep(*what, **how)
 
     def export_memories(self, path: str, scope: str | None = None) -> int:
         """Write memories with their history to a new file at *path*; how many.
@@ -144,11 +164,25 @@ class Mind:
             raise AccessError(f"{path}: {error.strerror}") from error
 
     @cached_property
+    def catalogue(self) -> Catalogue:
+        """The library page by page, for those who browse."""
+        from lsm.catalogue import Catalogue
+
+        return Catalogue(self)
+
+    @cached_property
     def agency(self) -> Agency:
         """Agents, and when they run."""
         from lsm.agency import Agency
 
         return Agency(self)
+
+    @cached_property
+    def reasoning(self) -> Reasoning:
+        """What language models do here, if one is configured."""
+        from lsm.reasoning import Reasoning
+
+        return Reasoning(self)
 
     @property
     def scheduler(self) -> AgentScheduler:
@@ -157,7 +191,7 @@ class Mind:
 
     def ingest(
         self,
-        *paths: str,
+        *paths: Place,
         options: IngestOptions | None = None,
         on_progress: Callable[[Progress], None] = _silent,
         should_stop: Callable[[], bool] = _never,
@@ -182,7 +216,7 @@ class Mind:
         from lsm.ingest.roots import note_scanned
 
         options = options or IngestOptions(**choices)
-        starts = self.places.starts(paths, writing=not options.dry_run)
+        starts = self.places.starts([os.fspath(p) for p in paths], writing=not options.dry_run)
         hooks = Hooks(
             on_changed=self._on_changed,
             on_progress=on_progress,
@@ -203,7 +237,7 @@ class Mind:
                 note_scanned(self.db, [start.path for start in starts], self.clock)
         return report
 
-    def search(self, query: str, k: int = 10, **choices: Any) -> list[Hit]:
+    def search(self, query: str, k: int = 10, **choices: Unpack[SearchChoices]) -> list[Hit]:
         """The *k* passages that fit *query* best, best first.
 
         Args:
@@ -217,20 +251,24 @@ class Mind:
         """
         return self._searcher.search(query, k, search_options(choices))
 
-    def ask(self, question: str, k: int = 5, **choices: Any) -> Answer:
+    def ask(
+        self, question: str, k: int = 5, *, llm: bool = True, **choices: Unpack[SearchChoices]
+    ) -> Answer:
         """The answer to *question*, each statement quoted and cited.
 
         Args:
             question: in your own words.
             k: how many passages at most.
+            llm: let the language model write it, if one is configured.
             choices: as `search`.
         """
         from lsm.query.ask import Answerer
 
-        answerer = Answerer(self._searcher, lambda: self.embedder)
+        writer = self.reasoning.writer() if llm else None
+        answerer = Answerer(self._searcher, lambda: self.embedder, writer)
         return answerer.ask(question, k, search_options(choices))
 
-    def show(self, chunk_or_path: str, as_of: str | int | None = None) -> Shown:
+    def show(self, chunk_or_path: Place, as_of: str | int | None = None) -> Shown:
         """A document, by path, or a chunk, by id, as stored.
 
         Raises:
@@ -238,7 +276,7 @@ class Mind:
         """
         from lsm.query.show import show
 
-        return show(self.db, chunk_or_path, self._searcher.version(as_of))
+        return show(self.db, os.fspath(chunk_or_path), self._searcher.version(as_of))
 
     def overview(self) -> LibraryOverview:
         """The library in a few numbers."""
@@ -248,10 +286,13 @@ class Mind:
 
     def status(self) -> dict[str, Any]:
         """Everything in a few numbers, with the fields of ``lsm status --json``."""
+        from lsm.jobs import JobBook
+
         overview = self.overview()
         return {
             "version": overview.version,
             "files": overview.files,
+            "kept": overview.kept,
             "chunks": overview.chunks,
             "memories": to_builtins(self.memories.stats()),
             "schedules": self._schedules_overview(),
@@ -266,6 +307,7 @@ class Mind:
             "home": self.home,
             "file_bytes": overview.file_bytes,
             "embedding": self.config.embedding.model,
+            "jobs": to_builtins(JobBook(self.db, self.clock).running()),
         }
 
     def engine_problems(self) -> list[str]:
@@ -323,12 +365,12 @@ class Mind:
         self.places.add(path)
 
     def watch(
-        self, *paths: str, should_stop: Callable[[], bool] = _never
+        self, *paths: Place, should_stop: Callable[[], bool] = _never
     ) -> Iterator[IngestReport]:
         """Ingest whenever something changes below *paths* (or any root), until told to stop."""
         from lsm.ingest.watch import changes
 
-        places = [absolute(path) for path in paths] or self.roots()
+        places = [absolute(os.fspath(path)) for path in paths] or self.roots()
         if not places:
             raise InvalidError("watch", "no folder is known yet; name one: lsm ingest ~/notes")
         for changed in changes(places, should_stop):
@@ -351,8 +393,3 @@ class Mind:
         from lsm.agents.memory import SourceWatch
 
         SourceWatch(self.db, self.clock).chunks_changed(document_ids, version)
-
-
-def open_mind(home: str | None = None, database: str | None = None) -> Mind:
-    """`Mind` under the name that `lsm.open` gives it."""
-    return Mind(os.path.expanduser(home) if home else None, database)

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from lsm.query.parts import DiffLine, Part
     from lsm.vectordb.listing import DocumentLine, DocumentList, LibraryVersion, VersionLine
 
+_SMALL = 10_000  # files
+
 
 class Catalogue:
     """The library of one mind, page by page."""
@@ -32,8 +34,17 @@ class Catalogue:
         return self._list.documents(after, below, most)
 
     def newest(self, most: int = 5) -> list[DocumentLine]:
-        """The documents that were changed last, by their files' own time."""
-        return self._list.at_paths([each.path for each in self.stats().newest[:most]])
+        """The documents that were changed last, by their files' own time.
+
+        Of a large library nothing, unless its statistics are held: a first page is not worth a
+        pass over all of it.
+        """
+        from lsm.ingest.stats_cache import StatsCache
+
+        is_small = self._mind.overview().files <= _SMALL
+        cache = StatsCache(self._mind.db, self._mind.clock)
+        stats = cache.get() if is_small else cache.held()
+        return self._list.at_paths([each.path for each in stats.newest[:most]] if stats else [])
 
     def versions_of(
         self, document_id: int, before: int | None = None, most: int = 50

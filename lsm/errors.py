@@ -15,7 +15,8 @@ LsmError                  catch this to catch everything LSM means to raise
     ├── DamagedError      ... because its bytes are not what was written
     ├── ForeignError      ... because it belongs to another program
     ├── NewerError        ... because a newer LSM wrote it
-    └── ReplacedError     ... because another file now stands at its path
+    ├── ReplacedError     ... because another file now stands at its path
+    └── UnfinishedError   ... because a move into it has not come to its end
 """
 
 
@@ -106,3 +107,7 @@ class NewerError(StorageError):
 
 class ReplacedError(StorageError):
     """Another file stands at the database's path than the one that was opened."""
+
+
+class UnfinishedError(StorageError):
+    """Another database is being moved into it, and not all of it has arrived."""

@@ -5,18 +5,31 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from lsm.config import CONFIG_NAME, DATABASE_NAME
 from lsm.errors import InvalidError
 from lsm.paths import absolute, shown, to_os
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from lsm.config import Config
     from lsm.config.models import LibraryConfig
     from lsm.db import Database
     from lsm.ingest.pipeline import PipelineSettings
     from lsm.query.search import SearchOptions
+
+
+class SearchChoices(TypedDict, total=False):
+    """What `Mind.search` and `Mind.ask` take besides the question: the options of the commands."""
+
+    mode: str  # "hybrid", "text" or "vector"
+    path: str | None  # glob: "notes/**", "*.md", a folder
+    ext: str | Sequence[str]  # ".md"; one or several
+    tag: str | Sequence[str]  # every one of them
+    since: str | date | None  # modified then or later: a date, or "7d"
+    as_of: str | int | date | None  # the library as it was: a date, or a version
 
 
 def pipeline_settings(library: LibraryConfig, home: str, db: Database) -> PipelineSettings:
@@ -71,14 +84,15 @@ def check_root(path: str, home: str) -> None:
         )
 
 
-def search_options(choices: dict[str, Any]) -> SearchOptions:
-    """*choices*, keywords of a caller, as the search takes them.
+def search_options(given: Mapping[str, Any]) -> SearchOptions:
+    """*given*, keywords of a caller, as the search takes them.
 
     Raises:
         InvalidError: one that there is not.
     """
     from lsm.query.search import SearchOptions
 
+    choices = dict(given)
     for name in ("ext", "tag"):
         if isinstance(choices.get(name), str):
             choices[name] = (choices[name],)

@@ -12,16 +12,19 @@ import click
 
 import lsm
 from lsm.cli.nearest import NearestGroup
+from lsm.cli.options import folders
 from lsm.errors import LsmError
 
 if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
     from lsm.app import Mind
 
 
 # Where each command is and what it is for. Here, so that `lsm --help` imports none of them; a
 # test holds the words against the commands' own.
 COMMANDS: dict[str, tuple[str, str, str]] = {
-    "agent": ("schedule", "agent", "Agents: what they do, running one, and the report it left."),
+    "agent": ("agents", "agent", "Agents: what they do, running one, and the report it left."),
     "ask": (
         "library",
         "ask",
@@ -32,10 +35,21 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
         "cache",
         "Answers of remote sources: kept, served while fresh, cleared away.",
     ),
+    "completion": (
+        "completion",
+        "completion",
+        "Print what teaches SHELL (bash, zsh or fish) to complete commands and options.",
+    ),
+    "db": ("db", "db", "The database itself: backups, old versions, room on the disk."),
     "doctor": (
-        "library",
+        "doctor",
         "doctor",
         "Look everything over, and say what to do about what is wrong.",
+    ),
+    "export": (
+        "export",
+        "export",
+        "Write everything to the new folder DIR as Markdown and JSON Lines.",
     ),
     "ingest": ("library", "ingest", "Read what is new or changed, and take out what is gone."),
     "init": (
@@ -43,15 +57,36 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
         "init",
         "Make a home: its lsm.toml, never overwriting one, and its database.",
     ),
+    "mcp": ("mcp", "mcp", "The MCP server for assistants, over standard input and output."),
     "memory": (
         "memory",
         "memory",
         "What agents and people remember.",
     ),
+    "migrate": (
+        "migrate",
+        "migrate",
+        "Move in from a predecessor, and from one engine to another.",
+    ),
     "remote": ("remote", "remote", "Sources elsewhere. None is asked before lsm.toml enables it."),
     "schedule": ("schedule", "schedule", "When agents run."),
     "search": ("library", "search", "Find passages by their words and by their meaning."),
+    "selftest": (
+        "selftest",
+        "selftest",
+        "Kill and cut the power, on your own disk, and see that nothing is lost.",
+    ),
+    "serve": (
+        "serve",
+        "serve",
+        "Search, review and watch in a browser; API and MCP for programs.",
+    ),
     "show": ("library", "show", "Print a document, or a chunk by its number, as stored."),
+    "stats": (
+        "stats",
+        "stats",
+        "What the library is made of: by type, folder and tag, its growth, largest and newest.",
+    ),
     "status": ("library", "status", "Everything in a few numbers."),
     "try": ("library", "try_", "A tour on a bundled sample library, in a temporary home."),
 }
@@ -86,6 +121,17 @@ class Cli(NearestGroup):
             return None
         module, name, _ = COMMANDS[cmd_name]
         return getattr(import_module(f"lsm.cli.{module}"), name)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem[str]]:
+        # From the table: click would import every command to ask it what it is for.
+        from click.shell_completion import CompletionItem
+
+        names = [
+            CompletionItem(name, help=text)
+            for name, (_, _, text) in COMMANDS.items()
+            if name.startswith(incomplete)
+        ]
+        return [*names, *click.Command.shell_complete(self, ctx, incomplete)]
 
     def format_commands(
         self,
@@ -132,7 +178,12 @@ class Cli(NearestGroup):
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Begin with: lsm ingest ~/notes, then: lsm search 'what you are looking for'",
 )
-@click.option("--home", metavar="DIR", help="Folder of lsm.toml and lsm.db [LSM_HOME].")
+@click.option(
+    "--home",
+    metavar="DIR",
+    help="Folder of lsm.toml and lsm.db [LSM_HOME].",
+    shell_complete=folders,
+)
 @click.option("--database", metavar="URL", help="postgresql://..., sqlite:///path, or a path.")
 @click.version_option(lsm.__version__, prog_name="lsm")
 @click.pass_context
@@ -143,6 +194,8 @@ def cli(ctx: click.Context, home: str | None, database: str | None) -> None:
     1 refused or failed, 2 wrong usage or configuration, 3 done, but some files could not be read.
     """
     ctx.obj = Settings(home, database)
+    if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+        ctx.color = False  # elsewhere click colours a terminal and nothing else
 
 
 def main() -> None:
@@ -172,6 +225,13 @@ class _WrongUsage(click.ClickException):
         click.echo(f"lsm: {self.message}", file=file, err=True)
 
 
+def _told(error: click.UsageError) -> str:
+    """What is wrong, and the one name that comes nearest."""
+    if isinstance(error, click.NoSuchOption) and error.possibilities:
+        return f"{error.message.removesuffix('.')}; did you mean '{error.possibilities[0]}'?"
+    return " ".join(error.format_message().split())
+
+
 def _in_one_line(error: click.UsageError) -> click.ClickException:
     if isinstance(error, click.exceptions.NoArgsIsHelpError):
         return error  # its message is the help
@@ -179,5 +239,5 @@ def _in_one_line(error: click.UsageError) -> click.ClickException:
     if isinstance(error, click.NoSuchOption) and error.option_name in ("--home", "--database"):
         rest = place.removeprefix("lsm ")
         return _WrongUsage(f"write {error.option_name} before the command: lsm ... {rest}")
-    message = " ".join(error.format_message().split()).removesuffix(".")
+    message = _told(error).removesuffix(".")
     return _WrongUsage(f"{message}{'' if message.endswith('?') else ';'} see {place} --help")

@@ -1,0 +1,1 @@
+"""What `lsm serve` shows in a browser, and the door it stands behind."""
