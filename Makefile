@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: try test test-long bench fmt lint docs clean
+.PHONY: try test test-long bench fmt lint docs docs-site clean
 
 $(READY): pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed; set PYTHON=") if sys.version_info < (3, 11) else None'
@@ -36,6 +36,12 @@ fmt: $(READY)
 
 docs: $(READY)
 	$(BIN)/python tools/reference.py --write
+	$(BIN)/python tools/figures.py --write
+
+# The same pages as a website, in site/.
+docs-site: $(READY)
+	$(BIN)/python -m pip install --quiet --group docs
+	$(BIN)/python tools/website.py
 
 clean:
-	rm -rf $(VENV) dist build .pytest_cache .ruff_cache
+	rm -rf $(VENV) dist build site .cache .pytest_cache .ruff_cache

@@ -16,12 +16,14 @@ from benchmarks import (
     cold,
     ingest,
     latency,
+    library_peers,
     machine,
     memory,
     moving,
     quality,
     reingest,
     schedules,
+    serving,
 )
 from benchmarks.library import Libraries
 from benchmarks.memory_peers import Peers
@@ -66,6 +68,7 @@ def _benchmarks(folder: str, *, large: bool) -> dict[str, Callable[[], Finding]]
     libraries = Libraries(_sub(folder, "libraries"))
 
     peers = Peers(_sub(folder, "peers"))
+    library = library_peers.LibraryPeers(_sub(folder, "library-peers"))
 
     def search() -> Finding:
         return latency.run([libraries.usual(), *([libraries.large()] if large else [])])
@@ -73,9 +76,12 @@ def _benchmarks(folder: str, *, large: bool) -> dict[str, Callable[[], Finding]]
     return {
         "quality": lambda: quality.run(_sub(folder, "quality")),
         "ingest": lambda: ingest.run(_sub(folder, "ingest")),
+        "peers": lambda: library_peers.run(library),
+        **({"large-peers": lambda: library_peers.large(library)} if large else {}),
         "reingest": lambda: reingest.run(libraries),
         "cold": lambda: cold.run(libraries),
         "latency": search,
+        "serving": lambda: serving.run(libraries.usual(), _sub(folder, "serving")),
         "battery": lambda: memory.battery(peers),
         "memory": lambda: memory.speed(peers, [1000, *([100_000] if large else [])]),
         "schedules": lambda: schedules.run(_sub(folder, "schedules")),

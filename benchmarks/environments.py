@@ -6,21 +6,30 @@ import json
 import os
 import subprocess
 import sys
+import sysconfig
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
-def interpreter_with(folder: str, name: str, *packages: str) -> str:
-    """An interpreter below *folder* that has *packages* and finds `benchmarks`; made once."""
+def interpreter_with(folder: str, name: str, *packages: str, ours_behind: bool = False) -> str:
+    """An interpreter below *folder* that has *packages* and finds `benchmarks`; made once.
+
+    With *ours_behind* it also finds what is installed here, where it has nothing of that name.
+    """
     place = os.path.join(folder, name)
     scripts = "Scripts" if os.name == "nt" else "bin"
     python = os.path.join(place, scripts, "python")
-    if not os.path.exists(python):
+    finished = os.path.join(place, "finished")
+    if not os.path.exists(finished):
         ran(sys.executable, "-m", "venv", place)
         ran(python, "-m", "pip", "install", "--quiet", *packages)
         purelib = ran(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))")
         with open(os.path.join(purelib.strip(), "root.pth"), "w", encoding="utf-8") as file:
             file.write(f"{ROOT}\n")
+            if ours_behind:
+                file.write(f"{sysconfig.get_path('purelib')}\n")
+        with open(finished, "w", encoding="utf-8") as file:
+            file.write(" ".join(packages))
     return python
 
 

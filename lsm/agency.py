@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import contextmanager, suppress
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -11,6 +10,7 @@ from msgspec import to_builtins
 
 from lsm.config import CONFIG_NAME
 from lsm.errors import NotFoundError
+from lsm.once import once
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping, Sequence
@@ -31,7 +31,7 @@ class Agency:
     def __init__(self, mind: Mind) -> None:
         self._mind = mind
 
-    @cached_property
+    @once
     def scheduler(self) -> AgentScheduler:
         """When agents run, and what became of each run."""
         return self.scheduler_telling(None)
@@ -62,7 +62,7 @@ class Agency:
         schedules = [from_settings(**to_builtins(e)) for e in self._mind.config.agents.schedules]
         return self.scheduler.reconcile(CONFIG_NAME, schedules)
 
-    @cached_property
+    @once
     def directory(self) -> Directory:
         """Which agents there are."""
         from lsm.agents.directory import Directory

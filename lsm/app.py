@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from msgspec import to_builtins
@@ -12,6 +11,7 @@ from lsm.clock import utc_now
 from lsm.config import config_path, home_path, load_config
 from lsm.db import open_database
 from lsm.errors import AccessError, InvalidError
+from lsm.once import once
 from lsm.paths import absolute
 from lsm.wiring import database_url, pipeline_settings, search_options
 
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from lsm.vectordb.base import ChunkIndex
     from lsm.wiring import SearchChoices
 
-    Place = str | os.PathLike[str]
+    StrPath = str | os.PathLike[str]
 
 
 def _silent(_: Progress) -> None: ...
@@ -54,13 +54,14 @@ def _never() -> bool:
 class Mind:
     """A home and its database, open. Safe to share between threads.
 
-    Use it in a ``with`` statement, or `close` it.
+    Use it in a ``with`` statement, or `close` it. `home`, `config`, `clock` and `db`, the shared
+    `Database`, are what it was opened with.
     """
 
     def __init__(
         self,
-        home: Place | None = None,
-        database: Place | Database | None = None,
+        home: StrPath | None = None,
+        database: StrPath | Database | None = None,
         clock: Clock = utc_now,
     ) -> None:
         """Open the mind at *home*; both are made if they are not there.
@@ -84,7 +85,7 @@ class Mind:
             database = open_database(database_url(self.home, self.config, given), clock)
         self.db: Database = database
 
-    @cached_property
+    @once
     def embedder(self) -> Embedder:
         """What turns text into vectors, as configured. Loaded at its first use."""
         from lsm.embedding import EmbeddingSettings, open_embedder
@@ -105,26 +106,26 @@ class Mind:
         known = known_dimension(self.db, embedder.model)
         return open_embedder(chosen.model, settings, known_dimension=known)
 
-    @cached_property
+    @once
     def _index(self) -> ChunkIndex:
         from lsm.vectordb import open_chunk_index
 
         return open_chunk_index(self.db)
 
-    @cached_property
+    @once
     def _searcher(self) -> Searcher:
         from lsm.query.search import Searcher
 
         return Searcher(self.db, self._index, lambda: self.embedder, self.clock)
 
-    @cached_property
+    @once
     def memories(self) -> MemoryStore:
         """What agents and people remember."""
         from lsm.agents.memory import MemoryStore
 
         return MemoryStore(self.db, self.clock, self.embedder, self.config.agents.memory)
 
-    @cached_property
+    @once
     def remote(self) -> RemoteSources:
         """Sources elsewhere; none is asked before the configuration enables it."""
         from lsm.keeping import readers
@@ -132,14 +133,14 @@ class Mind:
 
         return RemoteSources(self.config.remote, self.db, readers(), clock=self.clock)
 
-    @cached_property
+    @once
     def cache(self) -> RemoteCache:
         """What remote sources answered."""
         from lsm.remote.storage import RemoteCache
 
         return RemoteCache(self.db, self.clock, self.config.remote.cache_mb << 20)
 
-    @cached_property
+    @once
     def keeping(self) -> Keeping:
         """Documents of the library that are no files, but results of `remote`."""
         from lsm.keeping import Keeping
@@ -163,21 +164,21 @@ class Mind:
         except OSError as error:
             raise AccessError(f"{path}: {error.strerror}") from error
 
-    @cached_property
+    @once
     def catalogue(self) -> Catalogue:
         """The library page by page, for those who browse."""
         from lsm.catalogue import Catalogue
 
         return Catalogue(self)
 
-    @cached_property
+    @once
     def agency(self) -> Agency:
         """Agents, and when they run."""
         from lsm.agency import Agency
 
         return Agency(self)
 
-    @cached_property
+    @once
     def reasoning(self) -> Reasoning:
         """What language models do here, if one is configured."""
         from lsm.reasoning import Reasoning
@@ -191,7 +192,7 @@ class Mind:
 
     def ingest(
         self,
-        *paths: Place,
+        *paths: StrPath,
         options: IngestOptions | None = None,
         on_progress: Callable[[Progress], None] = _silent,
         should_stop: Callable[[], bool] = _never,
@@ -268,7 +269,7 @@ class Mind:
         answerer = Answerer(self._searcher, lambda: self.embedder, writer)
         return answerer.ask(question, k, search_options(choices))
 
-    def show(self, chunk_or_path: Place, as_of: str | int | None = None) -> Shown:
+    def show(self, chunk_or_path: StrPath, as_of: str | int | None = None) -> Shown:
         """A document, by path, or a chunk, by id, as stored.
 
         Raises:
@@ -293,6 +294,7 @@ class Mind:
             "version": overview.version,
             "files": overview.files,
             "kept": overview.kept,
+            "unread": overview.unread,
             "chunks": overview.chunks,
             "memories": to_builtins(self.memories.stats()),
             "schedules": self._schedules_overview(),
@@ -345,7 +347,7 @@ class Mind:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    @cached_property
+    @once
     def places(self) -> Places:
         """The folders and files that ``lsm ingest`` reads."""
         from lsm.places import Places
@@ -365,7 +367,7 @@ class Mind:
         self.places.add(path)
 
     def watch(
-        self, *paths: Place, should_stop: Callable[[], bool] = _never
+        self, *paths: StrPath, should_stop: Callable[[], bool] = _never
     ) -> Iterator[IngestReport]:
         """Ingest whenever something changes below *paths* (or any root), until told to stop."""
         from lsm.ingest.watch import changes

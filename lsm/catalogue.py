@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 from lsm.errors import NotFoundError
+from lsm.once import once
 from lsm.paths import shown
 from lsm.vectordb.base import NOW
 
@@ -128,7 +128,7 @@ class Catalogue:
             raise NotFoundError("file", f"{shown(path)}: no root holds it any more")
         return open_original(path, root), path
 
-    @cached_property
+    @once
     def _list(self) -> DocumentList:
         from lsm.vectordb.listing import DocumentList
 

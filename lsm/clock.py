@@ -7,6 +7,7 @@ Clock = Callable[[], datetime]
 """Returns an aware datetime in UTC."""
 
 _FORMAT = "%Y-%m-%dT%H:%M:%S.%fZ"
+_WITHOUT_OFFSET = len("2026-01-01T12:00:00.000000")
 
 
 def utc_now() -> datetime:
@@ -21,9 +22,9 @@ def to_text(instant: datetime) -> str:
     """
     if instant.tzinfo is None:
         raise ValueError(f"{instant} has no time zone")
+    utc = instant if instant.tzinfo is UTC else instant.astimezone(UTC)
     # Not strftime: its %Y does not pad years below 1000 on every platform.
-    utc = instant.astimezone(UTC).replace(tzinfo=None)
-    return utc.isoformat(timespec="microseconds") + "Z"
+    return utc.isoformat(timespec="microseconds")[:_WITHOUT_OFFSET] + "Z"
 
 
 def from_text(text: str) -> datetime:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -13,6 +12,7 @@ from lsm.ingest.confined import ConfinedError, call
 from lsm.ingest.keeping import KeepError, KeepReport, KeepSettings, KeptDocuments
 from lsm.ingest.messages import Limits
 from lsm.ingest.webtext import PageBytes, PageText
+from lsm.once import once
 from lsm.paths import is_address
 from lsm.remote.addresses import check_url
 from lsm.remote.errors import RemoteError
@@ -85,7 +85,7 @@ class Keeping:
         """Every kept document, by address."""
         return self.documents.rows()
 
-    @cached_property
+    @once
     def documents(self) -> KeptDocuments:
         """The documents, apart from where they came from."""
         from lsm.agents.memory import SourceWatch

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 from lsm.errors import ConfigError, NotFoundError
+from lsm.once import once
 from lsm.paths import is_address
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class Reasoning:
 
         return write
 
-    @cached_property
+    @once
     def grants(self) -> Grants:
         """What a person has allowed agents to do."""
         from lsm.agents.grants import Grants

@@ -153,6 +153,11 @@ IN_ROWS = (
         " embedding FROM vec_memories LIMIT 1",
     ),
     damage(
+        "a vector of a memory has lost its end", "memory index",
+        sqlite=("UPDATE vec_memories SET embedding = substr(embedding, 1, 100)",),
+        postgres=("UPDATE vec_memories SET embedding = subvector(embedding, 1, 50)",),
+    ),
+    damage(
         "the number of waiting runs is wrong", "queue",
         both="UPDATE lsm_agent_schedules SET queued_runs = 5",
     ),

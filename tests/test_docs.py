@@ -7,14 +7,21 @@ import re
 import shutil
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 import pytest
 
+from lsm.config import CONFIG_NAME
 from lsm.db import open_database
 from lsm.sample import library_path
 from tests.bad_inputs.corpus import INGESTED, SKIPPED, cases
+from tests.test_db import test_one_door as one_door
+
+if TYPE_CHECKING:
+    from types import ModuleType
 
 ROOT = Path(__file__).parent.parent
 PAGES = {
@@ -25,6 +32,12 @@ MEASURED = PAGES["docs/explanation/performance.md"]
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 LINK = re.compile(r"(?<!\!)\[[^\]]*\]\(([^)\s]+)\)")
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
+SPAN = re.compile(r"`([^`]+)`")
+# On that page: names that are neither Python, nor commands, nor tables.
+OTHER_NAMES = {
+    "--home", "LSM_HOME", "HOME/agents", "every", "cron", "at", "[[agents.schedules]]", "mind.db",
+}  # fmt: skip
+PREDECESSOR = "docs/reference/predecessor-names.md"
 
 
 def test_every_generated_page_is_what_the_code_says() -> None:
@@ -57,6 +70,55 @@ def test_every_page_can_be_reached_from_the_index() -> None:
     lost = [page for page in PAGES if (ROOT / page).resolve() not in index]
 
     assert set(lost) == {"README.md", "docs/index.md"}
+
+
+def test_every_page_is_in_the_navigation_of_the_site() -> None:
+    navigation = tool("website").pages_in_navigation()
+
+    assert navigation == {page.removeprefix("docs/") for page in PAGES} - {"README.md"}
+
+
+def test_a_page_of_the_site_that_fetches_from_elsewhere_is_noticed() -> None:
+    fetched = tool("website").fetched_from_elsewhere
+
+    assert fetched('<script src="https://unpkg.com/x"></script>') == ["https://unpkg.com/x"]
+    assert fetched('<a href="https://example.org">x</a><img src="../images/a.png">') == []
+
+
+def test_the_picture_of_the_architecture_shows_the_imports_as_they_are() -> None:
+    assert tool("figures").outdated() == []
+
+
+def test_the_floors_in_the_picture_are_those_that_are_enforced() -> None:
+    figures = tool("figures")
+
+    assert set(figures.FACES) == one_door.FACES
+    assert set(figures.SERVICES) == one_door.SERVICES
+    assert set(figures.GROUND) >= one_door.GROUND
+
+
+def test_the_code_keeps_its_measures() -> None:
+    figures = tool("figures")
+
+    found = figures.measured()
+
+    assert found.median <= figures.MEDIAN
+    assert found.p95 <= figures.P95
+    assert found.longest[0] <= figures.LONGEST, found.longest
+    assert found.over_400 == ()
+    assert found.broad_per_1000 <= figures.MOST_BROAD
+
+
+def test_every_name_that_replaces_one_of_the_predecessor_exists(sqlite_url: str) -> None:
+    rows = re.findall(r"^\| (?!There|---)(.*) \|$", PAGES[PREDECESSOR], re.MULTILINE)
+    cells = [cell for row in rows for cell in row.split(" | ")[1:]]
+    with open_database(sqlite_url) as db:
+        tables = {name for (name,) in db.tuples("SELECT name FROM sqlite_schema")}
+
+    unknown = [name for cell in cells for name in SPAN.findall(cell) if not exists(name, tables)]
+
+    assert len(cells) > 30
+    assert unknown == []
 
 
 def test_the_page_on_tables_names_every_table_and_column(sqlite_url: str) -> None:
@@ -192,6 +254,43 @@ def leads_somewhere(link: str, here: Path) -> bool:
         return target.exists()
     headings = (heading.lower() for heading in HEADING.findall(target.read_text("utf-8")))
     return anchor in {re.sub(r"[^\w\- ]", "", text).replace(" ", "-") for text in headings}
+
+
+def tool(name: str) -> ModuleType:
+    """A program of `tools`."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(ROOT / "tools")
+        return import_module(name)
+
+
+def exists(name: str, tables: set[str]) -> bool:
+    """Whether there is something of that *name*: of Python, a command, a table or a setting."""
+    if name in OTHER_NAMES:
+        return True
+    if name.startswith("lsm."):
+        return name == CONFIG_NAME or is_python(name)
+    if name.startswith("lsm "):
+        return f"## {name}\n" in PAGES["docs/reference/cli.md"]
+    if name.startswith("lsm_"):
+        return name in tables
+    if name.startswith("["):
+        section, _, key = name.partition("] ")
+        told = PAGES["docs/reference/config.md"].partition(f"## {section}]\n")[2]
+        return f"| `{key}` |" in told.partition("\n## ")[0]
+    return False
+
+
+def is_python(name: str) -> bool:
+    parts = name.split(".")
+    for end in range(len(parts), 0, -1):
+        try:
+            found: object = import_module(".".join(parts[:end]))
+        except ModuleNotFoundError:
+            continue
+        for part in parts[end:]:
+            found = getattr(found, part, None)
+        return found is not None
+    return False
 
 
 def is_told(page: str, table: str, column: str) -> bool:

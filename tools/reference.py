@@ -20,6 +20,7 @@ import msgspec
 from msgspec import inspect
 from reference_codes import ingest_codes
 from reference_faces import http_api, mcp_tools
+from reference_python import python_api
 from reference_schema import schema, table
 
 from lsm.cli import cli, main
@@ -61,6 +62,7 @@ def pages() -> dict[str, str]:
         "schema.md": lambda: schema(_SOURCE / "db" / "migrations"),
         "mcp.md": mcp_tools,
         "api.md": http_api,
+        "python.md": lambda: python_api(ROOT),
         "ingest-codes.md": lambda: ingest_codes(_SOURCE / "ingest"),
     }
     return {name: f"{_NOTE}\n\n{body().rstrip()}\n" for name, body in bodies.items()}

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import msgspec
 
 from lsm.agents.schedules import (
+    CatchUp,
     CronTime,
     Manual,
+    Overlap,
     Policy,
     Schedule,
     Trigger,
@@ -25,6 +27,10 @@ if TYPE_CHECKING:
 
 _SHORTEST = 4  # characters of an id without its agent's name
 _NAMED = 5  # schedules that an error lists
+_CHOICES: dict[str, tuple[str, ...]] = {
+    "overlap": get_args(Overlap),
+    "catch_up": get_args(CatchUp),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +70,8 @@ class Wanted:
             raise InvalidError("trigger", "name exactly one of every, cron and at")
         base = before or Schedule(agent=self.agent, key=self.key, trigger=trigger)
         policy = msgspec.structs.asdict(base.policy) | dict(self.policy)
+        for name, wanted in policy.items():
+            _check_choice(name, wanted)
         try:
             checked = msgspec.convert(policy, Policy)
         except msgspec.ValidationError as error:
@@ -113,9 +121,19 @@ def named(name: str, rows: Sequence[ScheduleRow]) -> ScheduleRow:
     raise NotFoundError("schedule", name)
 
 
+def _check_choice(name: str, wanted: object) -> None:
+    choices = _CHOICES.get(name, ())
+    if choices and wanted is not None and wanted not in choices:
+        listed = f"{', '.join(choices[:-1])} and {choices[-1]}"
+        raise InvalidError(name.replace("_", "-"), f"{wanted!r} is none of {listed}")
+
+
 def _key(row: ScheduleRow) -> str | None:
-    found = standing(row)
-    return None if found is None else found.key
+    """Also of one that has ended: its history is looked for by the name it had."""
+    try:
+        return from_config(row.config_json).key
+    except LsmError:
+        return None
 
 
 def _begins(schedule_id: str, name: str) -> bool:

@@ -93,6 +93,19 @@ class Schedule(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     description: str = ""
 
 
+def told(trigger: Trigger) -> str:
+    """When it fires, in words: ``every 1h30m``, ``0 9 * * 1-5 Europe/Berlin``."""
+    match trigger:
+        case Every(every_s=seconds):
+            return f"every {_spelled(seconds)}"
+        case CronTime(expr=expr, tz=tz):
+            return f"{expr} {tz}"
+        case Once(at=at):
+            return f"once {at}"
+        case Manual():
+            return "by hand"
+
+
 def every(interval: str | int) -> Every:
     """``every("1h")``. Raises InvalidError."""
     seconds = duration("every", interval)
@@ -284,3 +297,11 @@ def from_settings(
     return Schedule(
         agent=agent, trigger=trigger, params=params, key=key, enabled=enabled, policy=policy
     )
+
+
+def _spelled(seconds: int) -> str:
+    parts: list[str] = []
+    for size, unit in ((604_800, "w"), (86_400, "d"), (3600, "h"), (60, "m"), (1, "s")):
+        count, seconds = divmod(seconds, size)
+        parts += [f"{count}{unit}"] if count else []
+    return "".join(parts)

@@ -103,7 +103,7 @@ def torture(url: str, torment: Torment) -> Verdict:
         verdict = Verdict()
         controller = _Controller(url, folder, torment, verdict)
         controller.run(begun, lambda: queue_problems(db), lambda: count_ended(db))
-        _settle(db, torment, _fast_clock(begun, torment.speed))
+        settle(db, _terms(torment, _fast_clock(begun, torment.speed), None))
         books = Books(db)
         verdict.runs, verdict.succeeded = books.count()
         verdict.problems += [*books.problems(), *books.unaccounted(), *_complaints(folder)]
@@ -334,9 +334,17 @@ def _fast_clock(begun: float, speed: float) -> Callable[[], datetime]:
     return lambda: _START + timedelta(seconds=(time.time() - begun) * speed)
 
 
-def _settle(db: Database, torment: Torment, clock: Callable[[], datetime]) -> None:
-    """One more scheduler, after all others have died, closes what they had begun."""
-    AgentScheduler(db, _no_agent, terms=_terms(torment, clock, None)).run_due()
+def settle(db: Database, terms: Terms) -> None:
+    """One more scheduler, after all others have died, closes what they had begun.
+
+    A server may still be busy with the commit of a client that has been killed. Whoever commits
+    holds the row of a schedule: once each has been ours, the last word of the dead has come.
+    """
+    schedules = ScheduleStore(db)
+    for row in schedules.all():
+        with db.transaction():
+            schedules.lock(row.schedule_id)
+    AgentScheduler(db, _no_agent, terms=terms).run_due()
 
 
 def _no_agent(name: str) -> Agent:

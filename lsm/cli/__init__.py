@@ -46,6 +46,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
         "doctor",
         "Look everything over, and say what to do about what is wrong.",
     ),
+    "eval": ("eval", "eval_", "Measure how well search finds, and compare it with before."),
     "export": (
         "export",
         "export",

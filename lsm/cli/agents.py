@@ -23,14 +23,24 @@ NAME = click.argument("name")
 
 @click.group(cls=NearestGroup)
 def agent() -> None:
-    """Agents: what they do, running one, and the report it left."""
+    """Agents: what they do, running one, and the report it left.
+
+    \b
+    lsm agent list
+    lsm agent run digest
+    lsm agent new scout --description 'finds what my notes say'
+    """
 
 
 @agent.command(name="list")
 @as_json
 @click.pass_obj
 def list_(settings: Settings, as_json: bool) -> None:
-    """Which agents there are: those that come with lsm, and yours in HOME/agents."""
+    """Which agents there are: those that come with lsm, and yours in HOME/agents.
+
+    \b
+    lsm agent list
+    """
     from lsm.agents.directory import Directory
     from lsm.config import home_path
 
@@ -62,7 +72,7 @@ def run(
     allow: tuple[str, ...],
     as_json: bool,
 ) -> None:
-    """Run agent NAME now; the path is that of a scheduled run.
+    """Run agent NAME now, just as a schedule would.
 
     \b
     lsm agent run digest
@@ -89,7 +99,11 @@ def run(
 @as_json
 @click.pass_obj
 def show(settings: Settings, run_id: str, as_json: bool) -> None:
-    """The report of a run, and what it remembered or proposed."""
+    """The report of a run, and what it remembered or proposed.
+
+    \b
+    lsm agent show 01a2069a-cd81-7ac5-beb8-0e19f4704ab3
+    """
     with settings.open() as mind:
         row = runs.row_of(mind, mind.scheduler.run(run_id))
     runs.print_run(row, as_json=as_json)
@@ -97,11 +111,20 @@ def show(settings: Settings, run_id: str, as_json: bool) -> None:
 
 @agent.command()
 @NAME
-@click.option("--description", default="says here what it does", metavar="TEXT")
+@click.option(
+    "--description",
+    default="says here what it does",
+    metavar="TEXT",
+    help="What it does, in a sentence.",
+)
 @as_json
 @click.pass_obj
 def new(settings: Settings, name: str, description: str, as_json: bool) -> None:
-    """Write the file of a new agent, NAME, that explains itself; edit it, and run it."""
+    """Write the file of a new agent, NAME, that explains itself; edit it, and run it.
+
+    \b
+    lsm agent new scout --description 'finds what my notes say about a topic'
+    """
     from lsm.agents.directory import Directory
     from lsm.config import home_path
 
@@ -145,7 +168,11 @@ def grant(
 @as_json
 @click.pass_obj
 def grants(settings: Settings, everything: bool, as_json: bool) -> None:
-    """What agents are allowed to do, by whom and until when."""
+    """What agents are allowed to do, by whom and until when.
+
+    \b
+    lsm agent grants --all
+    """
     with settings.open() as mind:
         found = mind.reasoning.grants.grants(everything=everything)
     if as_json:
@@ -162,7 +189,11 @@ def grants(settings: Settings, everything: bool, as_json: bool) -> None:
 @as_json
 @click.pass_obj
 def revoke(settings: Settings, grant_id: str, as_json: bool) -> None:
-    """End a grant now; a run that is going on can no longer use it."""
+    """End a grant now; a run that is going on can no longer use it.
+
+    \b
+    lsm agent revoke 01a2069a-cd81-7ac5-beb8-0e19f4704ab3
+    """
     with settings.open() as mind:
         found = mind.reasoning.grants.revoke(grant_id)
     _print_grant(found, as_json=as_json)

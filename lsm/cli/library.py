@@ -5,12 +5,12 @@ from __future__ import annotations
 import signal
 import sys
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from lsm.cli import output
-from lsm.cli.options import as_json
+from lsm.cli.options import as_json, files, folders, one_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -21,7 +21,14 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("--root", "roots", multiple=True, metavar="PATH", help="A folder to read; repeat.")
+@click.option(
+    "--root",
+    "roots",
+    multiple=True,
+    metavar="PATH",
+    help="A folder to read; repeat.",
+    shell_complete=folders,
+)
 @click.option("--embedding", metavar="NAME", help="Model: wordllama, ollama:MODEL, ... .")
 @as_json
 @click.pass_obj
@@ -45,7 +52,7 @@ def init(settings: Settings, roots: tuple[str, ...], embedding: str | None, as_j
 
 
 @click.command()
-@click.argument("paths", nargs=-1, metavar="[PATH]...")
+@click.argument("paths", nargs=-1, metavar="[PATH]...", shell_complete=files)
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
 @click.option("--force", is_flag=True, help="Read and parse every file again.")
 @click.option("--verify", is_flag=True, help="Read every file; parse those whose bytes differ.")
@@ -71,9 +78,10 @@ def ingest(settings: Settings, paths: tuple[str, ...], as_json: bool, **options:
     watch, strict = options.pop("watch"), options.pop("strict")
     chosen = IngestOptions(**options)
     with settings.open() as mind, _stopping() as should_stop, _progress() as on_progress:
-        report = mind.ingest(
-            *paths, options=chosen, on_progress=on_progress, should_stop=should_stop
-        )
+        with _noted(mind, paths, on_progress, dry_run=chosen.dry_run) as on_step:
+            report = mind.ingest(
+                *paths, options=chosen, on_progress=on_step, should_stop=should_stop
+            )
         _tell(report, as_json=as_json, on_one_line=watch)
         if not (paths or watch or report.unconfirmed or mind.roots()):
             click.echo("lsm: no folder is known yet; name one: lsm ingest ~/notes", err=True)
@@ -88,7 +96,12 @@ def ingest(settings: Settings, paths: tuple[str, ...], as_json: bool, **options:
 @click.argument("query")
 @click.option("-k", default=10, show_default=True, metavar="N", help="How many passages at most.")
 @click.option(
-    "--mode", default="hybrid", show_default=True, help="hybrid, text or vector.", metavar="MODE"
+    "--mode",
+    default="hybrid",
+    show_default=True,
+    help="hybrid, text or vector.",
+    metavar="MODE",
+    shell_complete=one_of("hybrid", "text", "vector"),
 )
 @click.option("--path", metavar="GLOB", help="Only below these: 'notes/**', '*.md', a folder.")
 @click.option("--ext", multiple=True, metavar=".md", help="Only files with this ending; repeat.")
@@ -97,7 +110,7 @@ def ingest(settings: Settings, paths: tuple[str, ...], as_json: bool, **options:
 @click.option("--as-of", metavar="DATE|VERSION", help="The library as it was.")
 @as_json
 @click.pass_obj
-def search(settings: Settings, query: str, k: int, as_json: bool, **choices: object) -> None:
+def search(settings: Settings, query: str, k: int, as_json: bool, **choices: Any) -> None:
     """Find passages by their words and by their meaning.
 
     Nothing in QUERY is syntax, but "words in double quotes" must stand there in that order.
@@ -132,9 +145,9 @@ def ask(
     settings: Settings,
     question: str,
     k: int,
-    no_llm: bool,  # noqa: ARG001 - there is no model to leave out yet
+    no_llm: bool,
     as_json: bool,
-    **choices: object,
+    **choices: Any,
 ) -> None:
     """Answer QUESTION from the documents, every statement quoted and cited.
 
@@ -142,8 +155,10 @@ def ask(
     lsm ask 'what did we decide about the lease?'
     """
     with settings.open() as mind:
-        answer = mind.ask(question, k, **choices)
+        answer = mind.ask(question, k, llm=not no_llm, **choices)
         _hint_if_empty(mind)
+    if answer.problem is not None:
+        click.echo(f"lsm: {output.clean(answer.problem)}", err=True)
     if as_json:
         output.print_json(answer)
     else:
@@ -151,7 +166,7 @@ def ask(
 
 
 @click.command()
-@click.argument("chunk_or_path")
+@click.argument("chunk_or_path", shell_complete=files)
 @click.option("--as-of", metavar="DATE|VERSION", help="As it was then.")
 @as_json
 @click.pass_obj
@@ -174,7 +189,12 @@ def show(settings: Settings, chunk_or_path: str, as_of: str | None, as_json: boo
 @as_json
 @click.pass_obj
 def status(settings: Settings, as_json: bool) -> None:
-    """Everything in a few numbers."""
+    """Everything in a few numbers.
+
+    \b
+    lsm status
+    lsm status --json
+    """
     with settings.open() as mind:
         found = mind.status()
     if as_json:
@@ -183,24 +203,13 @@ def status(settings: Settings, as_json: bool) -> None:
         output.print_status(found)
 
 
-@click.command()
-@as_json
-@click.pass_obj
-def doctor(settings: Settings, as_json: bool) -> None:
-    """Look everything over, and say what to do about what is wrong (status 1)."""
-    from lsm.doctor import diagnose
-
-    diagnosis = diagnose(settings.home, settings.database)
-    if as_json:
-        output.print_json(diagnosis)
-    else:
-        output.print_diagnosis(diagnosis)
-    sys.exit(0 if diagnosis.ok else 1)
-
-
 @click.command(name="try")
 def try_() -> None:
-    """A tour on a bundled sample library, in a temporary home that is removed afterwards."""
+    """A tour on a bundled sample library, in a temporary home that is removed afterwards.
+
+    \b
+    lsm try
+    """
     from lsm.tour import run_tour
 
     run_tour()
@@ -248,6 +257,27 @@ def _stopping() -> Generator[Callable[[], bool]]:
 
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+@contextmanager
+def _noted(
+    mind: Mind, paths: tuple[str, ...], show: Callable[[Progress], None], *, dry_run: bool
+) -> Generator[Callable[[Progress], None]]:
+    """*show*, and a note in the database, so that `lsm status` elsewhere sees it running."""
+    from lsm.jobs import JobBook
+    from lsm.paths import absolute
+
+    if dry_run:
+        yield show
+        return
+    places = [absolute(path) for path in paths]
+    with JobBook(mind.db, mind.clock).noting("ingest", paths=places) as note:
+
+        def both(step: Progress) -> None:
+            show(step)
+            note(step)
+
+        yield both
 
 
 @contextmanager

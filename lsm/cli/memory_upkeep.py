@@ -20,7 +20,11 @@ if TYPE_CHECKING:
 @as_json
 @click.pass_obj
 def verify(settings: Settings, scope: str | None, as_json: bool) -> None:
-    """Which memories no longer stand in their sources, with the old and the new text."""
+    """Which memories no longer stand in their sources, with the old and the new text.
+
+    \b
+    lsm memory verify --scope team
+    """
     with settings.open() as mind:
         report = mind.memories.verify(scope=scope)
     if as_json:
@@ -48,7 +52,11 @@ def verify(settings: Settings, scope: str | None, as_json: bool) -> None:
 @as_json
 @click.pass_obj
 def expire(settings: Settings, as_json: bool) -> None:
-    """Clear away what has run out. (It is never recalled, cleared away or not.)"""
+    """Clear away what has run out. (It is never recalled, cleared away or not.)
+
+    \b
+    lsm memory expire
+    """
     with settings.open() as mind:
         expired = mind.memories.expire()
     if as_json:
@@ -63,7 +71,12 @@ def expire(settings: Settings, as_json: bool) -> None:
 @as_json
 @click.pass_obj
 def revert(settings: Settings, run_id: str, yes: bool, as_json: bool) -> None:
-    """Undo what a run did to memory; shown first, done with --yes."""
+    """Undo what a run did to memory; shown first, done with --yes.
+
+    \b
+    lsm memory revert --run 01a2069b-0f3d-7c42-9a55-6f1d8e2c7b90
+    lsm memory revert --run 01a2069b-0f3d-7c42-9a55-6f1d8e2c7b90 --yes
+    """
     with settings.open() as mind:
         undone = mind.memories.revert_run(run_id, preview=not yes)
     if as_json:
@@ -71,7 +84,9 @@ def revert(settings: Settings, run_id: str, yes: bool, as_json: bool) -> None:
         return
     for step in undone:
         click.echo(f"{step.action:<8} {step.id}  {output.clean(step.text)}  {step.why}")
-    if undone and not yes:
+    if not undone:
+        click.echo(f"no memory was changed by a run {output.clean(run_id)}", err=True)
+    elif not yes:
         click.echo("nothing was changed; run again with --yes", err=True)
 
 
@@ -81,7 +96,11 @@ def revert(settings: Settings, run_id: str, yes: bool, as_json: bool) -> None:
 @as_json
 @click.pass_obj
 def confirm(settings: Settings, memory_id: str, reason: str, as_json: bool) -> None:
-    """Say that a stale memory is true all the same: it rests on its source as it is now."""
+    """Say that a stale memory is true all the same: it rests on its source as it is now.
+
+    \b
+    lsm memory confirm 01a2069a-cd81-7ac5-beb8-0e19f4704ab3
+    """
     with settings.open() as mind:
         print_memory(mind.memories.confirm(memory_id, reason=reason), as_json=as_json)
 
@@ -100,7 +119,11 @@ def quarantine(
 ) -> None:
     """Lock away what can no longer be trusted, and what was derived from it.
 
-    All of what is named must fit. Shown first, done with --yes; `restore` brings one back.
+    With several options, all must fit. Shown first, done with --yes; `restore` brings one back.
+
+    \b
+    lsm memory quarantine --source https://example.org/article
+    lsm memory quarantine --run 01a2069b-0f3d-7c42-9a55-6f1d8e2c7b90 --yes
     """
     from lsm.agents.memory import Suspicion
 
@@ -118,7 +141,11 @@ def quarantine(
 @as_json
 @click.pass_obj
 def stats(settings: Settings, as_json: bool) -> None:
-    """Memories in numbers."""
+    """Memories in numbers.
+
+    \b
+    lsm memory stats
+    """
     with settings.open() as mind:
         found = mind.memories.stats()
     if as_json:
@@ -134,7 +161,12 @@ def stats(settings: Settings, as_json: bool) -> None:
 @as_json
 @click.pass_obj
 def export_(settings: Settings, file: str, scope: str | None, as_json: bool) -> None:
-    """Write memories with their history to FILE, as JSON Lines; - is standard output."""
+    """Write memories with their history to FILE, as JSON Lines; - is standard output.
+
+    \b
+    lsm memory export memories.jsonl
+    lsm memory export - --scope team
+    """
     with settings.open() as mind:
         if file == "-":
             mind.memories.export(sys.stdout.buffer, scope=scope)
@@ -155,6 +187,10 @@ def import_(settings: Settings, file: str, scope: str | None, as_json: bool) -> 
     """Take over memories from FILE: ours, memory.jsonl, mem0's JSON, or Markdown notes.
 
     All or nothing; a second time changes nothing.
+
+    \b
+    lsm memory import memories.jsonl
+    lsm memory import ~/memory.jsonl --scope assistants
     """
     with settings.open() as mind:
         report = mind.memories.load(file, scope=scope)

@@ -160,14 +160,17 @@ def _line(found: KindReport, *, applied: bool) -> str:
 
 
 def _list(told: Sequence[Problem], mark: str) -> None:
-    for each in told[:_SHOWN]:
-        click.echo(f"  {mark}{_told(each)}", err=True)
-    if len(told) > _SHOWN:
-        click.echo(f"  and {len(told) - _SHOWN:,} more; --json lists them all", err=True)
-
-
-def _told(problem: Problem) -> str:
-    return f"{problem.kind} {output.clean(problem.key)}: {output.clean(problem.reason)}"
+    alike: dict[tuple[str, str], list[str]] = {}
+    for each in told:
+        alike.setdefault((each.kind, each.reason), []).append(each.key)
+    for (kind, reason), keys in list(alike.items())[:_SHOWN]:
+        more = f" and {len(keys) - 1:,} more" if keys[1:] else ""
+        key = output.clean(keys[0])
+        click.echo(f"  {mark}{kind} {key}{more}: {output.clean(reason)}", err=True)
+    hidden = sum(map(len, list(alike.values())[_SHOWN:]))
+    if hidden or len(alike) < len(told):
+        rest = f"and {hidden:,} others; " if hidden else ""
+        click.echo(f"  {rest}--json lists them all", err=True)
 
 
 def _outcome(report: Report) -> str:

@@ -1,4 +1,4 @@
-"""Groups of commands that answer a mistyped name with the nearest right one."""
+"""Groups of commands that tell whole sentences, and the nearest name to a mistyped one."""
 
 from __future__ import annotations
 
@@ -7,6 +7,17 @@ import click
 
 class NearestGroup(click.Group):
     """A group that suggests."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(
+                # As long as it is: click would cut it off where the line ends.
+                [
+                    (name, command.get_short_help_str(limit=500))
+                    for name in self.list_commands(ctx)
+                    if (command := self.get_command(ctx, name)) is not None and not command.hidden
+                ]
+            )
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

@@ -55,7 +55,7 @@ def print_hits(hits: Sequence[Hit], words: Iterable[str]) -> None:
 
 def print_answer(answer: Answer) -> None:
     """An answer for people, its sources below."""
-    click.echo("\n\n".join(clean(quote) for quote in answer.answer.split("\n\n")))
+    click.echo(harmless(answer.answer))
     if answer.citations:
         click.echo()
     for citation in answer.citations:
@@ -122,22 +122,41 @@ def print_status(found: dict[str, Any]) -> None:
     where = database["path_or_url"]
     click.echo(f"database   {database['engine']}, {database['bytes']:,} bytes, {shown(where)}")
     click.echo(
-        f"library    version {found['version']}: {found['files']:,} files, "
+        f"library    version {found['version']}: {found['files']:,} files, {_kept(found['kept'])}"
         f"{found['chunks']:,} chunks, embedded by {found['embedding']}"
     )
+    if found["unread"]:
+        click.echo(
+            f"unread     {found['unread']:,} files the predecessor knew; lsm ingest reads them"
+        )
     if found["errors"]:
         click.echo(f"unreadable {found['errors']:,} files; lsm ingest names them")
+    for job in found["jobs"]:
+        click.echo(f"running    {_job(job)}")
     for root in found["roots"]:
         click.echo(f"root       {short(root)}")
     if not found["roots"]:
         click.echo("root       none yet: lsm ingest FOLDER")
 
 
+def _kept(count: int) -> str:
+    return f"{count:,} kept from the web, " if count else ""
+
+
+def _job(job: dict[str, Any]) -> str:
+    told = f"{job['kind']} of process {job['pid']}, since {job['started_at']}"
+    step = job["progress"]
+    if not step:
+        return told
+    total = f" of {step['total']:,}" if step["total"] else ""
+    return f"{told}: {step['stage']}, {step['done']:,}{total}"
+
+
 def print_diagnosis(diagnosis: Diagnosis) -> None:
     """What the doctor found, for people."""
     for check in diagnosis.checks:
         mark = click.style("ok  ", fg="green") if check.ok else click.style("FAIL", fg="red")
-        click.echo(f"{mark} {check.name:<10} {clean(check.detail)}")
+        click.echo(f"{mark} {check.name:<13} {clean(check.detail)}")
 
 
 def short(path: str) -> str:

@@ -4,19 +4,36 @@ from __future__ import annotations
 
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
-
-    from lsm.ingest.report import Progress
 
 _PATIENCE = 1.0  # seconds without a bar: most runs are over by then
 _WORDS = {"scanning": "looking", "reading": "reading", "embedding": "embedding again"}
 
 
+class Step(Protocol):
+    """How far a long task is."""
+
+    @property
+    def stage(self) -> str:
+        """What is being done: a word."""
+        ...
+
+    @property
+    def done(self) -> int:
+        """Of what is counted in that stage."""
+        ...
+
+    @property
+    def total(self) -> int | None:
+        """None while it is not known yet."""
+        ...
+
+
 @contextmanager
-def progress_bar() -> Generator[Callable[[Progress], None]]:
+def progress_bar() -> Generator[Callable[[Step], None]]:
     """Gives what is to be told of each step; the bar appears once it takes over a second."""
     from rich.console import Console
     from rich.progress import (
@@ -42,7 +59,8 @@ def progress_bar() -> Generator[Callable[[Progress], None]]:
     try:
         yield steps.update
     finally:
-        bar.stop()
+        if bar.live.is_started:  # rich ends the line of a bar that has never been seen, too
+            bar.stop()
 
 
 class _Steps:
@@ -55,7 +73,7 @@ class _Steps:
         self._tasks: dict[str, int] = {}
         self._stage_began = self._began
 
-    def update(self, step: Progress) -> None:
+    def update(self, step: Step) -> None:
         """Show *step*."""
         now = time.monotonic()
         if now - self._began < _PATIENCE:

@@ -23,6 +23,10 @@ def remote() -> None:
     \b
     [remote.providers.arxiv]
     enabled = true
+
+    \b
+    lsm remote search arxiv 'dark sky measurements'
+    lsm remote keep https://example.org/article
     """
 
 
@@ -30,7 +34,11 @@ def remote() -> None:
 @as_json
 @click.pass_obj
 def list_(settings: Settings, as_json: bool) -> None:
-    """Which sources there are, and which may be asked."""
+    """Which sources there are, and which may be asked.
+
+    \b
+    lsm remote list
+    """
     with settings.open() as mind:
         found = mind.remote.sources()
     if as_json:
@@ -45,7 +53,7 @@ def list_(settings: Settings, as_json: bool) -> None:
 @remote.command()
 @click.argument("provider")
 @click.argument("query")
-@click.option("-k", "k", default=10, show_default=True, metavar="N")
+@click.option("-k", "k", default=10, show_default=True, metavar="N", help="How many at most.")
 @click.option("--refresh", is_flag=True, help="Ask, even if the answer kept is fresh.")
 @click.option("--offline", is_flag=True, help="Only what is held, however old.")
 @click.option("--newest", is_flag=True, help="The newest rather than the best, where it can tell.")
@@ -123,7 +131,7 @@ def keep(
 @as_json
 @click.pass_obj
 def drop(settings: Settings, urls: tuple[str, ...], as_json: bool) -> None:
-    """Take what was kept out of the library as it is; as it was, it stays in it.
+    """Take kept documents out of the library; its older versions still have them.
 
     \b
     lsm remote drop https://example.org/article
@@ -140,7 +148,11 @@ def drop(settings: Settings, urls: tuple[str, ...], as_json: bool) -> None:
 @as_json
 @click.pass_obj
 def kept(settings: Settings, as_json: bool) -> None:
-    """What was kept, and when."""
+    """What was kept, and when.
+
+    \b
+    lsm remote kept
+    """
     with settings.open() as mind:
         rows = mind.keeping.kept()
     if as_json:
@@ -164,15 +176,24 @@ def _numbers(text: str | None) -> list[int]:
 
 @click.group(cls=NearestGroup)
 def cache() -> None:
-    """Answers of remote sources: kept, served while fresh, cleared away."""
+    """Answers of remote sources: kept, served while fresh, cleared away.
+
+    \b
+    lsm cache stats
+    lsm cache purge
+    """
 
 
 @cache.command(name="list")
-@click.option("--limit", default=100, show_default=True, metavar="N")
+@click.option("--limit", default=100, show_default=True, metavar="N", help="How many at most.")
 @as_json
 @click.pass_obj
 def cache_list(settings: Settings, limit: int, as_json: bool) -> None:
-    """The answers kept, newest first."""
+    """The answers kept, newest first.
+
+    \b
+    lsm cache list --limit 20
+    """
     with settings.open() as mind:
         entries = mind.cache.entries(limit)
     if as_json:
@@ -186,7 +207,11 @@ def cache_list(settings: Settings, limit: int, as_json: bool) -> None:
 @as_json
 @click.pass_obj
 def stats(settings: Settings, as_json: bool) -> None:
-    """How much is kept, and of whom."""
+    """How much is kept, and of whom.
+
+    \b
+    lsm cache stats
+    """
     with settings.open() as mind:
         found = mind.cache.stats()
     if as_json:
@@ -207,7 +232,12 @@ def stats(settings: Settings, as_json: bool) -> None:
 def purge(
     settings: Settings, expired: bool, provider: str | None, everything: bool, as_json: bool
 ) -> None:
-    """Delete answers; they are asked for again when they are wanted."""
+    """Delete answers; they are asked for again when they are wanted.
+
+    \b
+    lsm cache purge
+    lsm cache purge --provider arxiv
+    """
     if expired + (provider is not None) + everything > 1:
         raise InvalidError("purge", "--expired, --provider and --all exclude each other")
     with settings.open() as mind:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from lsm.cli import output
-from lsm.errors import RefusedError
+from lsm.errors import InvalidError, RefusedError
 
 if TYPE_CHECKING:
     from lsm.agents.memory import Candidate, MemoryStore
@@ -28,7 +28,7 @@ def review_queue(memories: MemoryStore, scope: str | None) -> None:
                 return
             try:
                 done += _decide(memories, candidate, key)
-            except RefusedError as error:  # decided by somebody else, or outdated: the next one
+            except (InvalidError, RefusedError) as error:  # decided by another, or no such words
                 click.echo(f"lsm: {error}", err=True)
         cursor = page.cursor
         if cursor is None:
@@ -68,7 +68,10 @@ def _decide(memories: MemoryStore, candidate: Candidate, key: str) -> int:
         case "y":
             memories.promote(candidate.id)
         case "e":
-            text = click.edit(candidate.memory.text) or candidate.memory.text
+            text = click.edit(candidate.memory.text)
+            if text is None:  # left without saving: whoever does that has not agreed to anything
+                click.echo("  not saved, skipped", err=True)
+                return 0
             memories.promote(candidate.id, text=text.strip())
         case "n":
             memories.reject(

@@ -11,7 +11,7 @@ import click
 
 from lsm.cli import output, runs
 from lsm.cli.nearest import NearestGroup
-from lsm.cli.options import as_json
+from lsm.cli.options import as_json, one_of
 from lsm.cli.service import service
 from lsm.errors import InvalidError
 
@@ -21,12 +21,18 @@ if TYPE_CHECKING:
     from lsm.cli import Settings
 
 # Its key does as well, and so does the beginning of its id.
-SCHEDULE_ID = click.argument("schedule_id", metavar="ID")
+SCHEDULE_ID = click.argument("schedule_id", metavar="ID|KEY")
 
 
 @click.group(cls=NearestGroup)
 def schedule() -> None:
-    """When agents run. `lsm schedule start` is the scheduler; any number may run at once."""
+    """When agents run. `lsm schedule start` is the scheduler; any number may run at once.
+
+    \b
+    lsm schedule add digest --cron '0 8 * * MON-FRI' --tz Europe/Berlin --key morning
+    lsm schedule next morning
+    lsm schedule start
+    """
 
 
 schedule.add_command(service)
@@ -39,8 +45,18 @@ schedule.add_command(service)
 @click.option("--at", "at_text", default="", metavar="TIME", help="Once: 2026-12-31T23:00")
 @click.option("--tz", metavar="TZ", help="Such as Europe/Berlin [UTC].")
 @runs.with_params
-@click.option("--overlap", metavar="skip|queue|cancel|allow", help="What if it still runs [skip].")
-@click.option("--catch-up", metavar="latest|skip|all", help="What missed slots become [latest].")
+@click.option(
+    "--overlap",
+    metavar="skip|queue|cancel|allow",
+    help="What if it still runs [skip].",
+    shell_complete=one_of("skip", "queue", "cancel", "allow"),
+)
+@click.option(
+    "--catch-up",
+    metavar="latest|skip|all",
+    help="What missed slots become [latest].",
+    shell_complete=one_of("latest", "skip", "all"),
+)
 @click.option("--key", metavar="K", help="A name; with it, only what is given here changes.")
 @click.option("--timeout", metavar="1h", help="How long a run may take [1h].")
 @as_json
@@ -80,7 +96,11 @@ def add(
 @as_json
 @click.pass_obj
 def list_(settings: Settings, as_json: bool) -> None:
-    """Every schedule and its state."""
+    """Every schedule and its state.
+
+    \b
+    lsm schedule list
+    """
     with settings.open() as mind:
         rows = mind.scheduler.schedules()
     if as_json:
@@ -97,7 +117,11 @@ def list_(settings: Settings, as_json: bool) -> None:
 @as_json
 @click.pass_obj
 def show(settings: Settings, schedule_id: str, as_json: bool) -> None:
-    """One schedule, all of it."""
+    """One schedule, all of it.
+
+    \b
+    lsm schedule show morning
+    """
     with settings.open() as mind:
         row = mind.scheduler.find(schedule_id)
     if as_json:
@@ -112,7 +136,11 @@ def show(settings: Settings, schedule_id: str, as_json: bool) -> None:
 @as_json
 @click.pass_obj
 def pause(settings: Settings, schedule_id: str, as_json: bool) -> None:
-    """No further runs until `resume`; one that is running goes on."""
+    """No further runs until `resume`; one that is running goes on.
+
+    \b
+    lsm schedule pause morning
+    """
     with settings.open() as mind:
         _print_schedule(mind.scheduler.pause(_id(mind, schedule_id)), as_json=as_json)
 
@@ -123,7 +151,12 @@ def pause(settings: Settings, schedule_id: str, as_json: bool) -> None:
 @as_json
 @click.pass_obj
 def resume(settings: Settings, schedule_id: str, catch_up: bool, as_json: bool) -> None:
-    """Go on, from now."""
+    """Go on, from now.
+
+    \b
+    lsm schedule resume morning
+    lsm schedule resume morning --catch-up
+    """
     with settings.open() as mind:
         row = mind.scheduler.resume(_id(mind, schedule_id), catch_up=catch_up)
     _print_schedule(row, as_json=as_json)
@@ -134,7 +167,11 @@ def resume(settings: Settings, schedule_id: str, catch_up: bool, as_json: bool) 
 @as_json
 @click.pass_obj
 def remove(settings: Settings, schedule_id: str, as_json: bool) -> None:
-    """End a schedule; its history stays."""
+    """End a schedule; its history stays.
+
+    \b
+    lsm schedule remove morning
+    """
     with settings.open() as mind:
         known = _id(mind, schedule_id)
         mind.scheduler.remove(known)
@@ -147,7 +184,11 @@ def remove(settings: Settings, schedule_id: str, as_json: bool) -> None:
 @as_json
 @click.pass_obj
 def run(settings: Settings, schedule_id: str, force: bool, as_json: bool) -> None:
-    """Run it now, here; its plan stays as it is."""
+    """Run it now, here; its plan stays as it is.
+
+    \b
+    lsm schedule run morning
+    """
     with settings.open() as mind:
         row = runs.row_of(mind, mind.scheduler.run_here(_id(mind, schedule_id), force=force))
     runs.print_run(row, as_json=as_json)
@@ -156,11 +197,15 @@ def run(settings: Settings, schedule_id: str, force: bool, as_json: bool) -> Non
 
 @schedule.command()
 @SCHEDULE_ID
-@click.option("--limit", default=50, show_default=True, metavar="N")
+@click.option("--limit", default=50, show_default=True, metavar="N", help="How many at most.")
 @as_json
 @click.pass_obj
 def history(settings: Settings, schedule_id: str, limit: int, as_json: bool) -> None:
-    """Its runs, skips and misses, newest first, each with its reason."""
+    """Its runs, skips and misses, newest first, each with its reason.
+
+    \b
+    lsm schedule history morning --limit 10
+    """
     with settings.open() as mind:
         rows = mind.scheduler.history(_id(mind, schedule_id), limit)
     if as_json:
@@ -168,15 +213,16 @@ def history(settings: Settings, schedule_id: str, limit: int, as_json: bool) -> 
         return
     for row in rows:
         why = row.error or row.reason or ""
-        click.echo(f"{row.slot_at}  {row.state:<10} {row.run_id}  {output.clean(why)}")
+        more = f"  also for {row.coalesced} earlier" if row.coalesced else ""
+        click.echo(f"{row.slot_at}  {row.state:<10} {row.run_id}  {output.clean(why)}{more}")
 
 
 @schedule.command(name="next")
 @click.argument("schedule_id", metavar="[ID|KEY]", required=False)
 @click.option("--cron", "expression", metavar="EXPR", help="An expression instead of a schedule.")
-@click.option("--tz", default="UTC", show_default=True, metavar="TZ")
+@click.option("--tz", default="UTC", show_default=True, metavar="TZ", help="Of the expression.")
 @click.option("--after", metavar="TIME", help="Strictly after this; default now.")
-@click.option("-n", "count", default=5, show_default=True, metavar="N")
+@click.option("-n", "count", default=5, show_default=True, metavar="N", help="How many.")
 @click.option("--explain", is_flag=True, help="Say why each instant fires, or does not.")
 @as_json
 @click.pass_obj
@@ -214,7 +260,12 @@ def next_(
 @click.option("--json", "as_json", is_flag=True, help="With --once: the runs, on stdout.")
 @click.pass_obj
 def start(settings: Settings, once: bool, as_json: bool) -> None:
-    """The scheduler, in the foreground: one line a run, until Ctrl-C or SIGTERM."""
+    """The scheduler, in the foreground: one line a run, until Ctrl-C or SIGTERM.
+
+    \b
+    lsm schedule start
+    lsm schedule start --once --json
+    """
     stop = threading.Event()
 
     def ask_to_stop(_number: int, _frame: object) -> None:
@@ -239,7 +290,7 @@ def start(settings: Settings, once: bool, as_json: bool) -> None:
 
 @schedule.command()
 @click.option("--seconds", default=10, show_default=True, metavar="N", help="How long.")
-@click.option("--processes", default=6, show_default=True, metavar="N")
+@click.option("--processes", default=6, show_default=True, metavar="N", help="How many at a time.")
 @click.option("--seed", default=1, show_default=True, metavar="N", help="The same deaths again.")
 @as_json
 @click.pass_obj
@@ -247,6 +298,9 @@ def torture(settings: Settings, seconds: int, processes: int, seed: int, as_json
     """Let processes run schedules and die, and audit what is left (status 1 if wrong).
 
     In a database of its own, in a temporary folder; --database URL names an empty one instead.
+
+    \b
+    lsm schedule torture --seconds 30 --processes 8
     """
     import tempfile
 
@@ -311,6 +365,19 @@ def _print_schedule(row: ScheduleRow, *, as_json: bool) -> None:
 
 def _schedule_line(row: ScheduleRow) -> str:
     state = f"{row.state} ({row.pause_reason})" if row.pause_reason else row.state
-    told = f"next {row.next_run_at}" if row.next_run_at else state
+    coming = f"next {row.next_run_at}" if row.next_run_at else state
     error = f"  {output.clean(row.last_error)}" if row.last_error else ""
-    return f"{row.schedule_id}  {told}  last {row.last_status}{error}"
+    return f"{row.schedule_id}  {_named(row)}{coming}  last {row.last_status}{error}"
+
+
+def _named(row: ScheduleRow) -> str:
+    """Its key, if it has one, and its times: ids say neither."""
+    from lsm.agents.schedules import from_config, told
+    from lsm.errors import LsmError
+
+    try:
+        schedule = from_config(row.config_json)
+    except LsmError:
+        return ""  # the error that stands behind says so
+    key = f"{output.clean(schedule.key)}  " if schedule.key else ""
+    return f"{key}{told(schedule.trigger)}  "

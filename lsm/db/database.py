@@ -142,9 +142,14 @@ class Database:
         return [dict(zip(names, row, strict=True)) for row in found]
 
     def tuples(self, sql: LiteralString, /, **params: object) -> list[tuple[Any, ...]]:
-        """All rows, as tuples: for the few places that read 100,000 of them."""
-        with self._reader() as session:
-            return session.fetch(spell(sql, self._dialect), bind(params, self._dialect))[1]
+        """All rows, as tuples: for the few places that read 100,000 of them, or all the time."""
+        statement, bound = spell(sql, self._dialect), bind(params, self._dialect)
+        session = self._session()
+        if session is not None:
+            return session.fetch(statement, bound)[1]
+        # Not `_reader`: entering it takes a third as long as looking a row up.
+        with self._backend.reading() as session:
+            return session.fetch(statement, bound)[1]
 
     def run(self, sql: LiteralString, /, **params: object) -> int:
         """Change rows; the number changed. Its own transaction unless one is open."""
@@ -342,10 +347,14 @@ class Database:
         finally:
             self._mine.depth -= 1
 
+    def _session(self) -> Session | None:
+        """That of the transaction or snapshot this thread is in."""
+        self._check_process()
+        return self._mine.writer or self._mine.reader
+
     @contextmanager
     def _reader(self) -> Generator[Session]:
-        self._check_process()
-        session = self._mine.writer or self._mine.reader
+        session = self._session()
         if session is not None:
             yield session
             return

@@ -277,7 +277,7 @@ def split_schema(url: str) -> tuple[str, str]:
     if not _SCHEMA_NAME.fullmatch(schema):
         raise ConfigError("database", f"schema={schema}: use small letters, digits and _ only")
     rest = "&".join(pair for pair in pairs if not _names(pair, "schema"))
-    return urlunsplit(parts._replace(query=rest)), schema
+    return _joined(parts._replace(query=rest)), schema
 
 
 def without_password(url: str) -> str:
@@ -286,9 +286,14 @@ def without_password(url: str) -> str:
     user, at, host = parts.netloc.rpartition("@")
     secrets = ("password", "sslpassword")
     shown = [pair for pair in parts.query.split("&") if not _names(pair, *secrets)]
-    return urlunsplit(
-        parts._replace(netloc=user.split(":", 1)[0] + at + host, query="&".join(shown))
-    )
+    shown_host = user.split(":", 1)[0] + at + host
+    return _joined(parts._replace(netloc=shown_host, query="&".join(shown)))
+
+
+def _joined(parts: SplitResult) -> str:
+    # Without a host, which means the local socket, the standard library leaves out the slashes.
+    text = urlunsplit(parts)
+    return text if parts.netloc else text.replace(":", "://", 1)
 
 
 def _split(url: str) -> SplitResult:

@@ -23,6 +23,7 @@ from lsm.db.dialect import SQLITE
 from lsm.db.sqlite_errors import translate
 from lsm.db.sqlite_hold import hold
 from lsm.db.sqlite_look import READ_ONLY_URI, immutable
+from lsm.db.sqlite_waiting import Waiting
 from lsm.errors import (
     AccessError,
     BusyError,
@@ -230,12 +231,15 @@ class _QueueingSession(SqliteSession):
     def execute(self, sql: str, params: Mapping[str, object]) -> int:
         if sql != SQLITE.begin:
             return super().execute(sql, params)
-        for attempt in range(_ATTEMPTS - 1):
-            try:
-                return super().execute(sql, params)
-            except BusyError:
+        self._connection.set_busy_handler(Waiting(BUSY_MS))
+        try:
+            for attempt in range(_ATTEMPTS - 1):
+                with suppress(BusyError):
+                    return super().execute(sql, params)
                 time.sleep(random.uniform(0.01, 0.1) * (attempt + 1))  # noqa: S311 - a pause
-        return super().execute(sql, params)
+            return super().execute(sql, params)
+        finally:
+            self._connection.set_busy_timeout(BUSY_MS)
 
 
 def is_open(path: str) -> bool:

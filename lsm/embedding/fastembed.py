@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from functools import cached_property
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from lsm.embedding.backend import translated
+from lsm.once import once
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,7 +37,7 @@ class FastEmbed:
         with translated(self.name, "cannot embed"):
             return list(run(list(texts)))
 
-    @cached_property
+    @once
     def _loaded(self) -> Any:
         text_embedding = import_module("fastembed").TextEmbedding
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from functools import cached_property
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from lsm.embedding.backend import translated
 from lsm.embedding.weights import identity, local_path
+from lsm.once import once
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,7 +34,7 @@ class Model2Vec:
         self._model = local_path(model)
         self._offline = offline
 
-    @cached_property
+    @once
     def name(self) -> str:
         """See `identity`."""
         with translated(f"model2vec:{self._model}", "cannot read"):
@@ -47,7 +47,7 @@ class Model2Vec:
             # Without multiprocessing: it forks, and we have threads.
             return self._loaded.encode(list(texts), max_length=None, use_multiprocessing=False)
 
-    @cached_property
+    @once
     def _loaded(self) -> Any:
         static_model = import_module("model2vec").StaticModel
 

@@ -6,7 +6,6 @@ import re
 import time
 from datetime import UTC
 from email.utils import parsedate_to_datetime
-from functools import cached_property
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
@@ -17,6 +16,7 @@ import msgspec
 from lsm.clock import utc_now
 from lsm.embedding.batches import TooLongError
 from lsm.errors import EmbeddingError
+from lsm.once import once
 
 if TYPE_CHECKING:
     import ssl
@@ -155,7 +155,7 @@ class Endpoint:
             trust_env=proxied,
         )
 
-    @cached_property
+    @once
     def _certificates(self) -> ssl.SSLContext | bool:
         # Reading the certificates takes longer than a request; plain HTTP needs none.
         return httpx.create_ssl_context() if self._url.startswith("https:") else False

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from lsm.embedding.backend import translated
 from lsm.embedding.weights import identity, local_path
+from lsm.once import once
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,7 +33,7 @@ class SentenceTransformers:
         self._model = local_path(model)
         self._offline = offline
 
-    @cached_property
+    @once
     def name(self) -> str:
         """See `identity`."""
         with translated(f"sentence-transformers:{self._model}", "cannot read"):
@@ -45,7 +45,7 @@ class SentenceTransformers:
         with translated(self.name, "cannot embed"):
             return run(list(texts), convert_to_numpy=True, show_progress_bar=False)
 
-    @cached_property
+    @once
     def _loaded(self) -> Any:
         sentence_transformer = import_module("sentence_transformers").SentenceTransformer
 

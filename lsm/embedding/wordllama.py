@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from functools import cached_property
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from lsm.embedding.backend import translated
 from lsm.errors import ConfigError, EmbeddingError
+from lsm.once import once
 
 if TYPE_CHECKING:
     import os
@@ -66,7 +66,7 @@ class WordLlama:
         self._folder = folder
         self._table: NDArray[np.float32] | None = None
 
-    @cached_property
+    @once
     def name(self) -> str:
         """The model and 12 hex digits over what its two files hold."""
         with translated(_NAME, "cannot read its files"):
@@ -102,7 +102,7 @@ class WordLlama:
         # A query needs a dozen rows of 32,000.
         return self._stored[ids].astype(np.float32)
 
-    @cached_property
+    @once
     def _stored(self) -> NDArray[np.float16]:
         """Shape (tokens, 256), mapped into memory, not read."""
         import numpy as np
@@ -118,7 +118,7 @@ class WordLlama:
             shape = tuple(tensor["shape"])
             return np.memmap(path, np.dtype("<f2"), mode="r", offset=start, shape=shape)
 
-    @cached_property
+    @once
     def _pieces(self) -> Pieces:
         from lsm.embedding.pieces import Pieces
 

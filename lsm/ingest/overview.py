@@ -15,7 +15,10 @@ SELECT count(*), coalesce(sum(file_size), 0),
        coalesce(sum(CASE WHEN substr(source_path, 1, 8) = 'https://'
                            OR substr(source_path, 1, 7) = 'http://' THEN 1 ELSE 0 END), 0)
   FROM lsm_manifest
+ WHERE checked_ns <> 0 OR document_id IS NOT NULL
 """
+# A predecessor knew them; none of their words is in the library until they are ingested.
+_UNREAD = "SELECT count(*) FROM lsm_manifest WHERE checked_ns = 0 AND document_id IS NULL"
 _CHUNKS = "SELECT count(*) FROM lsm_chunks WHERE version_out IS NULL"
 _VERSION = "SELECT coalesce(max(version), 0) FROM lsm_versions"
 _ERRORS = "SELECT count(*) FROM lsm_ingest_errors"
@@ -30,6 +33,7 @@ class LibraryOverview(msgspec.Struct, frozen=True):
     chunks: int
     errors: int  # files that could not be read
     kept: int = 0  # documents that are no files, but were kept from the web
+    unread: int = 0  # files that a predecessor knew, and that have not been ingested
 
 
 def library_overview(db: Database) -> LibraryOverview:
@@ -43,4 +47,5 @@ def library_overview(db: Database) -> LibraryOverview:
             chunks=db.tuples(_CHUNKS)[0][0],
             errors=db.tuples(_ERRORS)[0][0],
             kept=int(kept),
+            unread=db.tuples(_UNREAD)[0][0],
         )

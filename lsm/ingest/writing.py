@@ -241,7 +241,8 @@ class BatchWriter:
         ]
         save_manifest(self._db, states, self._context.clock)
         known = [d.document_id for d in documents if d.document_id is not None]
-        self._context.on_changed(written.document_ids, version)
+        if written.document_ids:
+            self._context.on_changed(written.document_ids, version)
         outcome.new = len(documents) - len(known)
         outcome.changed = len(known)
         outcome.added = written.chunks_added
@@ -256,7 +257,8 @@ class BatchWriter:
             if (document := current.get(move.before.document_id or 0)) is not None
         ]
         self._library.relabel(labels, version)
-        self._context.on_changed([label.document_id for label in labels], version)
+        if labels:
+            self._context.on_changed([label.document_id for label in labels], version)
         forget_files(self._db, [move.old_path for move in moves])
         states = [_moved_state(move, version) for move in moves]
         save_manifest(self._db, states, self._context.clock)

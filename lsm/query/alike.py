@@ -18,22 +18,29 @@ class Alike(Generic[T]):
     def __init__(self) -> None:
         self.groups: list[list[T]] = []
         self._runs: list[frozenset[tuple[str, ...]]] = []
+        self._all: set[tuple[str, ...]] = set()
 
     def add(self, text: str, thing: T) -> None:
         """Put *thing* into the group of its like, or into one of its own."""
         runs = _runs(text)
-        at = self._find(runs)
-        if at is None:
+        if not self._joined(runs, thing):
             self.groups.append([thing])
             self._runs.append(runs)
-        else:
-            self.groups[at].append(thing)
+            self._all |= runs
 
-    def joins(self, text: str) -> bool:
-        """Whether there is a group for *text* already."""
-        return self._find(_runs(text)) is not None
+    def join(self, text: str, thing: T) -> bool:
+        """Put *thing* into the group of its like, if there is one; whether there was."""
+        return self._joined(_runs(text), thing)
+
+    def _joined(self, runs: frozenset[tuple[str, ...]], thing: T) -> bool:
+        at = self._find(runs)
+        if at is not None:
+            self.groups[at].append(thing)
+        return at is not None
 
     def _find(self, runs: frozenset[tuple[str, ...]]) -> int | None:
+        if len(runs & self._all) < _ALIKE * len(runs):
+            return None  # no group alone has more of them than all together
         for at, others in enumerate(self._runs):
             common = len(runs & others)
             if common >= _ALIKE * (len(runs) + len(others) - common):
@@ -45,4 +52,4 @@ def _runs(text: str) -> frozenset[tuple[str, ...]]:
     words = _WORD.findall(text.lower())
     if len(words) < _RUN:
         return frozenset({tuple(words)})
-    return frozenset(tuple(words[at : at + _RUN]) for at in range(len(words) - _RUN + 1))
+    return frozenset(zip(*(words[start:] for start in range(_RUN)), strict=False))

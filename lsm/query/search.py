@@ -234,9 +234,10 @@ class Searcher:
         ids = _ordered(fused)
         for start in range(0, len(ids), 2 * k):
             for found in self._found(ids[start : start + 2 * k], where):
-                if len(alike.groups) == k and not alike.joins(found.chunk.text):
-                    continue
-                alike.add(found.chunk.text, found)
+                if len(alike.groups) == k:
+                    alike.join(found.chunk.text, found)
+                else:
+                    alike.add(found.chunk.text, found)
             if len(alike.groups) >= k:
                 break
         return [

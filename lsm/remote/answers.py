@@ -112,10 +112,10 @@ class Answers:
             return self._without(question, error)
 
     def _fresh(self, question: Question) -> Served | None:
-        response = self._cache.get(question.provider, question.parameters)
-        if response is None:
+        held = self._cache.fresh(question.provider, question.parameters)
+        if held is None:
             return None
-        return Served(response, to_text(self._now()), cached=True, stale=False)
+        return Served(held.response, held.created_at, cached=True, stale=False)
 
     def _wait_or_fetch(self, question: Question, key: str, asked_at: str, fetch: Fetch) -> Served:
         patience = LEASE.total_seconds() + 5

@@ -6,7 +6,6 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -15,6 +14,7 @@ import lsm
 from lsm.clock import to_text, utc_now
 from lsm.config.models.remote import BUILT_IN, ProviderConfig
 from lsm.errors import ConfigError, InvalidError
+from lsm.once import once
 from lsm.remote.answers import Answers, Question, Served
 from lsm.remote.errors import RemoteError
 from lsm.remote.feed_state import FeedState
@@ -112,7 +112,7 @@ class RemoteSources:
 
         Raises:
             RemoteError: nobody answered, and nothing is held.
-            ConfigError: the source is unknown or not enabled.
+            ConfigError: the source is unknown or, unless ``offline``, not enabled.
             InvalidError: *query* or *k* cannot be asked for.
         """
         from lsm.remote.providers.base import MAX_RESULTS
@@ -122,7 +122,8 @@ class RemoteSources:
         asking = Asking(**how)
         if asking.refresh and asking.offline:
             raise InvalidError("refresh", "asks a server, and offline forbids it; choose one")
-        return self.answer(provider, self.opened(provider), query, k, asking)
+        source = self._unasked(provider) if asking.offline else self.opened(provider)
+        return self.answer(provider, source, query, k, asking)
 
     def answer(
         self, provider: str, source: Provider, query: str, k: int, asking: Asking
@@ -154,7 +155,7 @@ class RemoteSources:
         Joins the caller's transaction.
         """
         if self._config.kind_of(answer.provider) == "feed":
-            self.opened(answer.provider).mark_seen(answer.results)
+            self._unasked(answer.provider).mark_seen(answer.results)
 
     def chosen(self, answer: RemoteAnswer, numbers: Sequence[int]) -> RemoteAnswer:
         """*answer* with only those of its results, counted from 1.
@@ -173,7 +174,7 @@ class RemoteSources:
         retrieved_at, asked = answer.created_at or to_text(self._now()), ""
         if self._config.kind_of(answer.provider) == "page":
             # Under the address that was asked for: wherever it leads today, it is found by that.
-            asked = self.opened(answer.provider).questions(answer.query, 1)[0]["url"]
+            asked = self._unasked(answer.provider).questions(answer.query, 1)[0]["url"]
         return [
             kept_document(result, answer.provider, retrieved_at, asked) for result in answer.results
         ]
@@ -235,6 +236,23 @@ class RemoteSources:
 
         return open_provider(name, self._config, self._readers, self.feeds, self._now)
 
+    def _unasked(self, name: str) -> Provider:
+        """The source of that name for what sends nothing, so that it need not be enabled.
+
+        Raises:
+            ConfigError: there is none, and no answer of one.
+        """
+        from lsm.remote.providers import made_provider
+        from lsm.remote.providers.base import HeldAnswers, Setting
+
+        kind = self._config.kind_of(name)
+        if kind is None:
+            # A predecessor's sources had names of their own.
+            return HeldAnswers() if self.cache.entries_of(name, limit=1) else self.opened(name)
+        settings = self._config.providers.get(name, ProviderConfig())
+        setting = Setting(name, settings, None, "")
+        return made_provider(kind, setting, self._readers, self.feeds, self._now)
+
     def _info(self, name: str, entries: int) -> SourceInfo:
         from lsm.remote.providers import key_variable
 
@@ -254,8 +272,8 @@ class RemoteSources:
 
     def _ttl(self, name: str) -> timedelta:
         kind = self._config.kind_of(name)
-        assert kind is not None  # noqa: S101 - its provider has been opened
-        return timedelta(minutes=self._config.providers[name].minutes(kind))
+        settings = self._config.providers.get(name, ProviderConfig())
+        return timedelta(minutes=settings.minutes(kind or "page"))
 
     def _ask_all(
         self, name: str, source: Provider, questions: Sequence[Any], options: _Options
@@ -299,11 +317,11 @@ class RemoteSources:
         held = self.cache.look(name, parameters)
         return held is not None and held.created_at < to_text(self._now() - _RECENT)
 
-    @cached_property
+    @once
     def _answers(self) -> Answers:
         return Answers(self._db, self.cache, self._now, self._gate.network.sleep)
 
-    @cached_property
+    @once
     def _gate(self) -> Gate:
         from lsm.remote.fetch import Gate
         from lsm.remote.network import Network

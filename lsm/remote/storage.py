@@ -24,7 +24,7 @@ FORMAT = 1  # of what is stored: another number makes every older answer unknown
 
 # An answer from the future was stored before the clock was set back: nobody knows its age.
 _GET = """
-SELECT response_json, last_used_at
+SELECT response_json, created_at, last_used_at
   FROM lsm_remote_cache
  WHERE cache_key = :cache_key
    AND created_at <= :now
@@ -175,15 +175,21 @@ class RemoteCache:
 
     def get(self, provider: str, question: object) -> Any | None:
         """The fresh answer, or None."""
+        held = self.fresh(provider, question)
+        return None if held is None else held.response
+
+    def fresh(self, provider: str, question: object) -> Held | None:
+        """The fresh answer and when it came, or None."""
         key = cache_key(provider, question)
         now = to_text(self._now())
         rows = self._db.tuples(_GET, cache_key=key, now=now)
         if not rows:
             return None
-        response_json, last_used_at = rows[0]
+        response_json, created_at, last_used_at = rows[0]
         if last_used_at[:_TO_THE_HOUR] < now[:_TO_THE_HOUR]:
             self._touch(key, now)
-        return _decoded(response_json)
+        response = _decoded(response_json)
+        return None if response is None else Held(response, created_at, fresh=True)
 
     def look(self, provider: str, question: object) -> Held | None:
         """The answer, fresh or stale, or None. Does not count as a use."""

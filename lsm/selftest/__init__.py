@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -28,6 +28,8 @@ class Trial:
     ok: bool
     problems: tuple[str, ...]
     seconds: float
+    deaths: dict[str, int] = field(default_factory=dict[str, int])  # where, and how often
+    reads: int = 0  # of documents while they were being replaced
 
 
 @dataclass(frozen=True)
@@ -109,6 +111,8 @@ def _tried(
         ok=not tally.problems,
         problems=tuple(tally.problems[:20]),
         seconds=round(time.monotonic() - began, 1),
+        deaths=tally.deaths,
+        reads=tally.reads,
     )
 
 
@@ -122,6 +126,4 @@ def _caught(
     found = _tried(name, beside, trial, on_step)
     seen = any(problem.startswith("lost:") for problem in found.problems)
     missed = () if seen else ("the broken twin went unnoticed: this test proves nothing here",)
-    return Trial(
-        found.name, found.trials, found.acknowledged, found.failed, seen, missed, found.seconds
-    )
+    return replace(found, ok=seen, problems=missed)

@@ -71,15 +71,20 @@ class Doer:
             case "remember":
                 self._mind.memories.add(_memory(deed.number), scope="selftest", tags=["crash"])
             case "ingest":
-                name = os.path.join(self._folder, f"{deed.number % _FILES}.md")
-                with open(name, "w", encoding="utf-8") as file:
-                    file.write(edition(deed.number))
+                self._write(deed.number)
                 self._mind.ingest(self._folder)
             case "answer":
                 answer = {"answer": deed.number, "text": "x" * 2000}
                 self._mind.cache.put("selftest", {"n": deed.number}, answer, timedelta(days=1))
             case "run":
                 self._scheduler.run_agent(AGENT, {"number": deed.number})
+
+    def _write(self, number: int) -> None:
+        # In one step: whoever dies here must not leave half a document for the next to read.
+        unfinished = f"{self._folder}.{os.getpid()}"
+        with open(unfinished, "w", encoding="utf-8") as file:
+            file.write(edition(number))
+        os.replace(unfinished, places(self._folder)[number % _FILES])
 
     def _agent(self, name: str) -> Agent:
         if name != AGENT:
@@ -102,6 +107,16 @@ class _Rememberer:
         return Outcome(report=f"run {number}", apply=(remember,))
 
 
+def places(folder: str) -> list[str]:
+    """The documents that are written over and over."""
+    return [os.path.join(folder, f"{number}.md") for number in range(_FILES)]
+
+
+def editions_in(text: str) -> set[int]:
+    """The numbers of the editions that *text* is of."""
+    return {int(number) for number in _TOLD.findall(text)}
+
+
 def edition(number: int) -> str:
     """A document of several chunks, each of which says which edition it is of."""
     parts = [
@@ -112,6 +127,12 @@ def edition(number: int) -> str:
         for part in range(4)
     ]
     return "\n\n".join([*parts, f"edition {number} ends.\n"])
+
+
+def is_whole(text: str) -> bool:
+    """Whether *text* is one edition, from its first word to its last."""
+    told = editions_in(text)
+    return len(told) == 1 and text.split() == edition(next(iter(told))).split()
 
 
 @dataclass(frozen=True)
@@ -196,8 +217,7 @@ def _editions(db: Database, folders: Iterable[str]) -> tuple[list[str], set[Deed
     problems: list[str] = []
     found: set[Deed] = set()
     reader = DocumentReader(db)
-    places = [to_text(os.path.join(each, f"{n}.md")) for each in folders for n in range(_FILES)]
-    for place in places:
+    for place in [to_text(place) for folder in folders for place in places(folder)]:
         document = reader.at_path(place)
         if document is None:
             continue
@@ -206,11 +226,10 @@ def _editions(db: Database, folders: Iterable[str]) -> tuple[list[str], set[Deed
             problems.append(f"{place} is without its chunks {sorted(missing)}")
             continue
         text = "".join(chunks[line.chunk_id].text for line in document.outline)
-        told = {int(number) for number in _TOLD.findall(text)}
-        if len(told) != 1 or text.split() != edition(next(iter(told))).split():
-            problems.append(f"{place} is a mixture of the editions {sorted(told)}")
+        if is_whole(text):
+            found.update(Deed("ingest", number) for number in editions_in(text))
         else:
-            found.add(Deed("ingest", next(iter(told))))
+            problems.append(f"{place} is a mixture of the editions {sorted(editions_in(text))}")
     return problems, found
 
 

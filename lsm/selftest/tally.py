@@ -13,6 +13,8 @@ class Tally:
     acknowledged: int = 0  # writes, over all trials
     failed: int = 0  # trials with a problem
     problems: list[str] = field(default_factory=list[str])  # the first ones, each once
+    deaths: dict[str, int] = field(default_factory=dict[str, int])  # where, and how often
+    reads: int = 0  # while others were writing
 
     def add(self, acknowledged: int, problems: list[str]) -> None:
         """Count one trial."""

@@ -35,7 +35,8 @@ _NEAREST = """
 WITH allowed AS MATERIALIZED (
     SELECT v.number, v.embedding
       FROM vec_memories v
-     WHERE v.model = :model AND v.number IN (SELECT m.number"""
+     WHERE v.model = :model AND vector_dims(v.embedding) = vector_dims(CAST(:query AS halfvec))
+       AND v.number IN (SELECT m.number"""
 _CLOSEST_FIRST = """)
 )
 SELECT number, 1.0 - (embedding <=> CAST(:query AS halfvec)) AS score
@@ -51,7 +52,13 @@ SELECT (SELECT count(*) FROM vec_memories v WHERE NOT EXISTS (
        (SELECT count(*) FROM memories_fts f WHERE NOT EXISTS (
             SELECT 1 FROM lsm_active_memories m WHERE m.number = f.number)),
 """
-_DIALECT = Dialect(_MEMBERS, "CAST(:embedding AS halfvec)", halfvec, _ORPHANS + LABELS_THAT_DIFFER)
+_DIALECT = Dialect(
+    _MEMBERS,
+    "CAST(:embedding AS halfvec)",
+    halfvec,
+    "2 * vector_dims(v.embedding)",
+    _ORPHANS + LABELS_THAT_DIFFER,
+)
 
 
 class PostgresMemoryIndex(StoredMemories):
@@ -67,12 +74,12 @@ class PostgresMemoryIndex(StoredMemories):
 
     def mend(self) -> dict[str, int]:
         with self._db.transaction():
-            strays = self._db.run(DROP_STRAYS)
+            strays = self._db.run(DROP_STRAYS) + self.drop_misfits()
             self._db.run("DELETE FROM memories_fts")
             rows = self._db.run(_INDEX_AGAIN)
             self.label_again()
             self._db.run(REWRITTEN)
-        return {"vectors without memory": strays, "memories indexed": rows}
+        return {"unfit vectors of memories dropped": strays, "memories indexed": rows}
 
     def traces(self, number: int) -> list[bytes]:  # noqa: ARG002 - the files are the server's
         return []

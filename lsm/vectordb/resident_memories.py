@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _CHANGED = """
 SELECT number, changed, embedding FROM vec_memories
- WHERE model = :model AND changed > :last ORDER BY changed
+ WHERE model = :model AND changed > :last AND length(embedding) = :bytes ORDER BY changed
 """
 # Counts what must not stay in any process's memory: vectors that were purged.
 _REWRITES = "SELECT next_value FROM lsm_counters WHERE name = 'memory_rewrites'"
@@ -64,7 +64,7 @@ class ResidentMemories:
             among: only these numbers; those without a vector of the model are left out.
         """
         with self._lock:
-            self._refresh(db)
+            self._refresh(db, len(query))
             # Scored under the lock, because a later refresh writes into the same rows.
             count = len(self._at)
             if not count:
@@ -81,13 +81,14 @@ class ResidentMemories:
         self._numbers = np.zeros(0, np.int64)
         self._matrix = np.zeros((0, 0), np.float32)
 
-    def _refresh(self, db: Database) -> None:
+    def _refresh(self, db: Database, width: int) -> None:
         with db.snapshot():
             rewrites = db.tuples(_REWRITES)[0][0]
             if rewrites != self._rewrites:
                 self._forget()
                 self._rewrites = rewrites
-            rows = db.tuples(_CHANGED, model=self._model, last=self._last)
+            length = width * STORED.itemsize  # a damaged one is the doctor's
+            rows = db.tuples(_CHANGED, model=self._model, last=self._last, bytes=length)
         if not rows:
             return
         fresh = np.frombuffer(b"".join(row[2] for row in rows), STORED).astype(np.float32)

@@ -63,7 +63,8 @@ SELECT rowid, -rank FROM memories_fts
  ORDER BY rank LIMIT :limit
 """
 _VECTORS = """
-SELECT number, embedding FROM vec_memories WHERE model = :model AND number IN :numbers[]
+SELECT number, embedding FROM vec_memories
+ WHERE model = :model AND number IN :numbers[] AND length(embedding) = :bytes
 """
 _VECTOR = """
 SELECT v.embedding FROM vec_memories v
@@ -81,7 +82,9 @@ SELECT (SELECT count(*) FROM vec_memories
        (SELECT count(*) FROM memories_fts_docsize
          WHERE id NOT IN (SELECT number FROM lsm_active_memories)),
 """
-_DIALECT = Dialect(_MEMBERS, ":embedding", pack, _ORPHANS + LABELS_THAT_DIFFER)
+_DIALECT = Dialect(
+    _MEMBERS, ":embedding", pack, "length(v.embedding)", _ORPHANS + LABELS_THAT_DIFFER
+)
 
 
 @dataclass(frozen=True)
@@ -108,13 +111,13 @@ class SqliteMemoryIndex(StoredMemories):
 
     def mend(self) -> dict[str, int]:
         with self._db.transaction():
-            strays = self._db.run(DROP_STRAYS)
+            strays = self._db.run(DROP_STRAYS) + self.drop_misfits()
             self._db.run(_AT_ONCE)  # an index that was made anew does not have it yet
             self._db.run(_REBUILD)
             self.label_again()
             self._db.run(REWRITTEN)
             rows = self._db.tuples("SELECT count(*) FROM memories_fts_docsize")[0][0]
-        return {"vectors without memory": strays, "memories indexed": rows}
+        return {"unfit vectors of memories dropped": strays, "memories indexed": rows}
 
     def traces(self, number: int) -> list[bytes]:
         return [row[0] for row in self._db.tuples(_VECTOR, number=number)]
@@ -188,7 +191,8 @@ class SqliteMemoryIndex(StoredMemories):
         return {row[0] for row in self._ask(NUMBERS, allowed, _AMONG, numbers=numbers)}
 
     def _nearest_among(self, allowed: list[int], query: Vector, model: str, k: int) -> list[Found]:
-        rows = self._db.tuples(_VECTORS, model=model, numbers=allowed)
+        length = len(query) * STORED.itemsize
+        rows = self._db.tuples(_VECTORS, model=model, numbers=allowed, bytes=length)
         if not rows:
             return []
         numbers = np.fromiter((row[0] for row in rows), np.int64, len(rows))

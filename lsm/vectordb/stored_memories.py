@@ -47,6 +47,13 @@ DROP_STRAYS = """
 DELETE FROM vec_memories
  WHERE number NOT IN (SELECT number FROM lsm_active_memories)
 """
+# Of one model they are all as long, and where the library has vectors of it, as long as those.
+_LENGTHS = """
+SELECT v.model, {bytes} AS bytes, count(*),
+       (SELECT 2 * max(s.dimension) FROM lsm_vector_spaces s WHERE s.embedding_model = v.model)
+  FROM vec_memories v GROUP BY v.model, {bytes} ORDER BY count(*) DESC, bytes DESC
+"""
+_DROP_LENGTH = "DELETE FROM vec_memories AS v WHERE v.model = :model AND {bytes} = :bytes"
 _DROP_LABELS = "DELETE FROM memory_labels"
 _WRITE_LABELS = """
 INSERT INTO memory_labels (number, label) SELECT number, label FROM lsm_memory_labels
@@ -71,6 +78,7 @@ class Dialect:
     members: LiteralString  # the condition that a value has the members in :value, a JSON object
     embedding: LiteralString  # the parameter of that name, as a value of its column
     packed: Callable[[Vector], object]  # what is passed for it
+    bytes: LiteralString  # how long the vector of v is, two bytes a number
     # Vectors without memory, memories without words, and the reverse; labels that are wrong.
     orphans: LiteralString
 
@@ -146,8 +154,28 @@ class StoredMemories:
             "active memories are not in the full-text index": unindexed,
             "entries of the full-text index have no active memory": orphans,
             "labels of memories are missing, or too many": labels,
+            "vectors of memories are not as long as their model's": sum(
+                count for _, _, count in self._misfits()
+            ),
         }
         return [f"{count} {what}" for what, count in counts.items() if count]
+
+    def drop_misfits(self) -> int:
+        """Drop vectors that are not as long as their model's, in the caller's transaction."""
+        drop = _DROP_LENGTH.format(bytes=self._dialect.bytes)
+        return sum(
+            self._db.run(drop, model=model, bytes=length) for model, length, _ in self._misfits()
+        )
+
+    def _misfits(self) -> list[tuple[str, int, int]]:
+        """Model, bytes and number of vectors that are not as long as their model's."""
+        right: dict[str, int] = {}
+        found: list[tuple[str, int, int]] = []
+        lengths = self._db.tuples(_LENGTHS.format(bytes=self._dialect.bytes))
+        for model, length, count, known in lengths:
+            if length != right.setdefault(model, known or length):
+                found.append((model, length, count))
+        return found
 
     def _ask(
         self, what: LiteralString, allowed: Filter, rest: LiteralString = "", **more: object

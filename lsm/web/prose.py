@@ -37,6 +37,7 @@ _ANCHORED = {
     "paragraph_open", "heading_open", "list_item_open", "fence", "code_block", "tr_open", "hr",
 }  # fmt: skip
 _LONGEST = 400_000  # characters; beyond that the lines are shown as they are
+_LONG_TITLE = 150  # characters
 _CLEANER = nh3.Cleaner(
     tags=_TAGS,
     attributes=_ATTRIBUTES,
@@ -67,14 +68,23 @@ def prose(
         text = text[head.end() :]
     tokens = renderer.parse(visible(text))
     if title and len(tokens) > 3 and tokens[0].type == "heading_open":
-        tokens = tokens[3:] if tokens[1].content.strip() == title.strip() else tokens
+        tokens = tokens[3:] if _same(tokens[1].content, title) else tokens
     for token in tokens:
         if token.type in ("heading_open", "heading_close"):
             # The page has a title of its own: the document's begin one lower.
             token.tag = f"h{min(int(token.tag[1]) + 1, 6)}"
     _number(tokens, first_line, here)
     html = renderer.renderer.render(tokens, renderer.options, {})
-    return Markup(_CLEANER.clean(html))  # noqa: S704 - cleaned just now
+    cleaned = _CLEANER.clean(html)
+    for scrolled in ("table", "pre"):  # wider than the page: the keyboard must reach it, too
+        cleaned = cleaned.replace(f"<{scrolled}>", f'<{scrolled} tabindex="0">')
+    return Markup(cleaned)  # noqa: S704 - cleaned just now
+
+
+def _same(heading: str, title: str) -> bool:
+    """Whether *title* was made of *heading*: of a very long one it is the beginning."""
+    heading, title = heading.strip(), title.strip()
+    return heading == title or (len(title) >= _LONG_TITLE and heading.startswith(title))
 
 
 def _number(tokens: Sequence[Token], first_line: int, here: int | None) -> None:

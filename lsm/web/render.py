@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import re
 from datetime import UTC
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
@@ -16,6 +15,7 @@ from starlette.responses import HTMLResponse
 
 import lsm
 from lsm.clock import from_text
+from lsm.once import once
 from lsm.web.texts import MARKDOWN, heading, path_text, unsigned, visible
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ STATIC = os.path.join(_HERE, "static")
 _TEMPLATES = os.path.join(_HERE, "templates")
 _STEPS = ((60, "s"), (60, "min"), (24, "h"), (7, "d"), (5, "wk"))
 _BREAK = re.compile(r"(?<!\n)\n(?!\n)")
+_LONG_PATH = 96  # characters
 _LONG_AGO = 60 * 60 * 24 * 28  # seconds; then the day is told instead
 
 
@@ -61,7 +62,7 @@ class Renderer:
         html = self._environment.get_template(template).render(**common, **(values or {}))
         return HTMLResponse(html, status)
 
-    @cached_property
+    @once
     def _environment(self) -> Environment:
         from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -152,6 +153,14 @@ def short_text(path: str) -> str:
     return path_text(short(path))
 
 
+def brief(path: str) -> str:
+    """`short_text`, the middle left out of a very long one: its beginning and its name tell."""
+    text = short_text(path)
+    if len(text) <= _LONG_PATH:
+        return text
+    return f"{text[: _LONG_PATH // 3]}\u2026{text[-(2 * _LONG_PATH // 3) :]}"
+
+
 def folder(path: str) -> str:
     """All but the last part of a stored path."""
     return path_text(short(os.path.dirname(path)))
@@ -192,6 +201,7 @@ _FILTERS: dict[str, Callable[..., str]] = {
     "name": name,
     "folder": folder,
     "short": short_text,
+    "brief": brief,
     "url": url,
     "took": took,
     "headings": heading,

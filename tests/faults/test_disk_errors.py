@@ -33,7 +33,7 @@ EARLIER = [Deed(kind, 100 + number) for number, kind in enumerate(KINDS)]
 def test_a_disk_that_fails_leaves_before_or_after(
     kind: Kind, lasting: bool, tmp_path: Path
 ) -> None:
-    tried = failed_at_every(9, kind, lasting, tmp_path)
+    tried = failed_at_every(9, kind, lasting=lasting, folder=tmp_path)
 
     assert tried > 1
 
@@ -44,12 +44,12 @@ def test_a_disk_that_fails_leaves_before_or_after(
 def test_a_disk_that_fails_at_any_operation_leaves_before_or_after(
     kind: Kind, lasting: bool, tmp_path: Path
 ) -> None:
-    tried = failed_at_every(1, kind, lasting, tmp_path)
+    tried = failed_at_every(1, kind, lasting=lasting, folder=tmp_path)
 
     assert tried > 10
 
 
-def failed_at_every(step: int, kind: Kind, lasting: bool, folder: Path) -> int:
+def failed_at_every(step: int, kind: Kind, *, lasting: bool, folder: Path) -> int:
     """Fail at each *step*-th operation of a deed; how many there were."""
     before = prepared(folder)
     number = 0

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from lsm.selftest.kills import kill_again_and_again
+from lsm.selftest import kills
+from lsm.selftest.kills import ANYWHERE, POINTS, kill_again_and_again
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,6 +23,18 @@ def test_sudden_deaths_lose_nothing_that_was_acknowledged(
 
     assert tally.problems == []
     assert tally.acknowledged > 20
+    assert tally.reads > 0
+    assert sum(tally.deaths.values()) == 6
+
+
+def test_a_program_that_says_it_is_done_before_it_is_is_caught(
+    sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kills, "WORKER", "tests.faults.boasting")
+
+    tally = kill_again_and_again(str(tmp_path), sqlite_url, 6, 1, nothing)
+
+    assert any(problem.startswith("lost:") for problem in tally.problems)
 
 
 @pytest.mark.long
@@ -30,6 +43,7 @@ def test_a_thousand_sudden_deaths_lose_nothing(database_url: str, tmp_path: Path
     tally = kill_again_and_again(str(tmp_path), database_url, 1000, 2, nothing)
 
     assert tally.problems == []
+    assert set(tally.deaths) == {ANYWHERE, *(point for each in POINTS.values() for point in each)}
 
 
 def nothing() -> None: ...

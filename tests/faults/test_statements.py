@@ -33,9 +33,11 @@ def test_a_death_at_any_statement_of_an_ingest_leaves_before_or_after(
     die_at_every(1, "ingest", database_url, tmp_path)
 
 
-def die_at_every(step: int, kind: Kind, database_url: str, tmp_path: Path) -> None:
+def die_at_every(step: int, kind: Kind, database_url: str, tmp_path: Path) -> int:
+    """Die at each *step*-th statement of a deed; how many deaths that were."""
     notes = os.path.join(tmp_path, "notes")
     begun: set[Deed] = set()
+    deed = Deed(kind, 0)
     for statement in count(0, step):
         deed = Deed(kind, statement)
         if not died_at(statement, deed, database_url, tmp_path):
@@ -49,6 +51,7 @@ def die_at_every(step: int, kind: Kind, database_url: str, tmp_path: Path) -> No
     with Mind(str(tmp_path), database_url) as mind:
         ledger = Ledger(frozenset({deed}), frozenset(begun))
         assert problems(mind, ledger, [notes], ended=True) == []
+    return len(begun)
 
 
 def died_at(statement: int, deed: Deed, url: str, folder: Path) -> bool:

@@ -116,6 +116,52 @@ def test_a_file_with_one_bad_line_brings_in_nothing(db: Database, tmp_path: Path
             assert contents(other) == before
 
 
+@pytest.mark.parametrize(
+    "forged",
+    [
+        {"scope": "a/../b"},
+        {"scope": "a/\x07"},
+        {"type": " "},
+        {"key": "k" * 1501},
+        {"tags": ["a\0b"]},
+        {"value": {"a\0": 1}},
+        {"text": "\t"},
+        {"text": "a\0b"},
+    ],
+)
+@pytest.mark.parametrize("where", ["now", "then"])
+def test_what_no_database_of_ours_held_is_not_restored(
+    db: Database, tmp_path: Path, forged: dict[str, Any], where: str
+) -> None:
+    memories = store(db)
+    memories.add("Ports are blue")
+    header, line = exported(memories).splitlines()
+    record = json.loads(line) | {"id": "forged"}
+    (record if where == "now" else record["revisions"][0]["state"]).update(forged)
+    file = tmp_path / "memories.jsonl"
+    file.write_bytes(header + b"\n" + json.dumps(record).encode())
+    before = contents(db)
+
+    with pytest.raises(InvalidError):
+        memories.load(file)
+
+    assert contents(db) == before
+
+
+def test_the_same_words_learned_on_both_sides_are_merged(db: Database, tmp_path: Path) -> None:
+    memories = store(db)
+    memories.add("Ports are blue")
+    file = tmp_path / "memories.jsonl"
+    file.write_bytes(exported(memories))
+
+    with open_database(str(tmp_path / "other" / "lsm.db")) as other:
+        copy = store(other)
+        ours = copy.add("ports are  BLUE").id
+
+        assert copy.load(file).merged == 1
+        assert [memory.id for memory in copy.list()] == [ours]
+
+
 def test_an_import_stays_inside_the_scope_of_its_store(db: Database) -> None:
     memories = store(db).scoped("team")
     record = {"id": "x", "text": "hello", "created_at": NOW, "updated_at": NOW}

@@ -174,6 +174,23 @@ def test_an_index_that_lost_something_says_so(db: Database) -> None:
     ]
 
 
+def test_a_memory_whose_vector_is_damaged_is_found_by_its_words(db: Database) -> None:
+    memories = store(db)
+    memories.add("The zebra is striped")
+    memories.add("The kiln is hot")
+    cut = "subvector(embedding, 1, 3)" if db.engine == "postgres" else "substr(embedding, 1, 6)"
+    db.run(f"UPDATE vec_memories SET embedding = {cut} WHERE number = 1")  # pyright: ignore[reportArgumentType]
+
+    found = [hit.text for hit in store(db).search("zebra")]
+    with db.transaction():
+        inside = [hit.text for hit in store(db).search("zebra")]
+
+    assert found[0] == inside[0] == "The zebra is striped"
+    assert memories._desk.index.disagreements() == [
+        "1 vectors of memories are not as long as their model's"
+    ]
+
+
 _watched: list[str] = []
 _watching: list[bool] = []
 

@@ -169,6 +169,20 @@ def test_a_limit_that_makes_no_sense_is_refused(db: Database, limit: int) -> Non
         store(db).search("zebra", limit=limit)
 
 
+@pytest.mark.parametrize(
+    "option",
+    [{"tag": "x"}, {"scop": "team"}, {"mode": "fast"}, {"min_trust": "god"}],
+)
+def test_an_option_that_is_none_is_refused(db: Database, option: dict[str, str]) -> None:
+    memories = store(db)
+
+    with pytest.raises(InvalidError):
+        memories.search("anything", **option)  # pyright: ignore[reportArgumentType]
+    if "mode" not in option:
+        with pytest.raises(InvalidError):
+            memories.list(**option)  # pyright: ignore[reportArgumentType]
+
+
 @pytest.mark.parametrize("cursor", ["", "x", "W10=", "!!!"])
 def test_a_cursor_that_is_none_is_refused(db: Database, cursor: str) -> None:
     with pytest.raises(InvalidError, match="cursor"):

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from lsm.agents.memory import MemoryStore, NewMemory, Writer, as_row
@@ -59,6 +59,7 @@ def test_a_row_has_the_fields_of_the_contract(db: Database) -> None:
 
 
 @given(text=texts, value=values, tags=st.lists(st.sampled_from(["a", "ä b", "ops", "x/y"])))
+@example(text="a path", value={"C:\\u0000": "\\u0000"}, tags=[])  # a backslash and no NUL
 @settings(
     suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=40
 )

@@ -8,12 +8,22 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from lsm.agents.editing import Wanted, named
-from lsm.agents.schedules import CronTime, Every, Policy, Schedule, from_config
+from lsm.agents.schedules import (
+    CronTime,
+    Every,
+    Manual,
+    Policy,
+    Schedule,
+    from_config,
+    once,
+    told,
+)
 from lsm.errors import InvalidError, NotFoundError
 from tests.test_agents.scheduling import Desk
 
 if TYPE_CHECKING:
     from lsm.agents.rows import ScheduleRow
+    from lsm.agents.schedules import Trigger
     from lsm.db import Database
 
 BERLIN = CronTime("0 8 * * *", "Europe/Berlin")
@@ -83,7 +93,14 @@ def test_what_was_removed_comes_back_as_it_is_said(db: Database) -> None:
     [
         (Wanted(agent="digest"), "every, cron and at"),
         (Wanted(agent="digest", key="new"), "every, cron and at"),
-        (replace(FIRST, policy={"overlap": "sometimes"}), "sometimes"),
+        (
+            replace(FIRST, policy={"overlap": "sometimes"}),
+            "overlap: 'sometimes' is none of skip, queue, cancel and allow",
+        ),
+        (
+            replace(FIRST, policy={"catch_up": "never"}),
+            "catch-up: 'never' is none of latest, skip and all",
+        ),
         (replace(FIRST, trigger=None, tz="Mars/Base"), "Mars/Base"),
     ],
 )
@@ -134,6 +151,28 @@ def test_a_name_that_may_be_two_or_none_is_refused(
 ) -> None:
     with pytest.raises(error):
         named(name, several(db))
+
+
+def test_what_is_over_is_still_found_by_its_key(db: Database) -> None:
+    scheduler = Desk(db).scheduler
+    old = scheduler.put(FIRST)
+    scheduler.remove(old.schedule_id)
+
+    assert scheduler.find("morning").schedule_id == old.schedule_id
+
+
+@pytest.mark.parametrize(
+    ("trigger", "words"),
+    [
+        (Every(5400), "every 1h30m"),
+        (Every(1), "every 1s"),
+        (BERLIN, "0 8 * * * Europe/Berlin"),
+        (once("2026-12-31T23:00"), "once 2026-12-31T23:00:00Z"),
+        (Manual(), "by hand"),
+    ],
+)
+def test_its_times_are_told_as_they_are_written(trigger: Trigger, words: str) -> None:
+    assert told(trigger) == words
 
 
 def test_what_is_over_is_named_by_its_id_and_leaves_its_key_to_others(db: Database) -> None:

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import sys
+import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
-from lsm.agents.torture import LABELS, Torment, torture
+from lsm.agents.claims import Claims
+from lsm.agents.ledger import Ledger
+from lsm.agents.loop import Terms
+from lsm.agents.torture import LABELS, Torment, settle, torture
 from lsm.errors import RefusedError
+from lsm.processes import new_owner
 from tests.test_agents.scheduling import Desk
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from lsm.db import Database
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL")
@@ -44,6 +52,31 @@ def test_a_database_that_holds_schedules_is_not_tortured(db: Database, database_
 
     with pytest.raises(RefusedError, match="it holds schedules"):
         torture(database_url, Torment(seconds=0))
+
+
+def test_the_last_commit_of_the_dead_is_waited_for(
+    db: Database, open_again: Callable[[], Database]
+) -> None:
+    # Killed with its commit under way: a server carries it out when it comes to it.
+    desk = Desk(db)
+    run = desk.scheduler.run_now(desk.add(max_attempts=1))
+    dead = str(replace(new_owner(), born="long ago"))
+    ledger, claimed = Ledger(open_again(), desk.clock), threading.Event()
+
+    def claim() -> None:
+        with ledger.transaction():
+            Claims(ledger, dead, ttl=30).claim_run(run)
+            claimed.set()
+            threading.Event().wait(0.3)  # the server is busy
+
+    server = threading.Thread(target=claim)
+    server.start()
+    claimed.wait()
+    settle(db, Terms(clock=desk.clock, monotonic=desk.clock.monotonic))
+    server.join()
+
+    ended = desk.scheduler.run(run.run_id)
+    assert (ended.owner, ended.state, ended.reason) == (dead, "lost", "owner_gone")
 
 
 @pytest.mark.long

@@ -53,12 +53,12 @@ class Place:
         )
         return Result(done.returncode, done.stdout, done.stderr.decode())
 
-    def lsm_typing(self, typed: str, *arguments: str | Path) -> Result:
+    def lsm_typing(self, typed: str, *arguments: str | Path, **environment: str) -> Result:
         """Run the command here while somebody types."""
         done = subprocess.run(
             [LSM, *arguments],
             cwd=self.folder,
-            env=self.environment(),
+            env=self.environment(**environment),
             capture_output=True,
             timeout=120,
             check=False,

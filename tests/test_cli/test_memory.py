@@ -187,6 +187,9 @@ def test_export_and_import_twice_change_nothing(place: Place) -> None:
         (["search", "x", "-k", "0"], 2),
         (["search", "x", "--as-of", "never"], 2),
         (["edit", "no-such-id"], 2),
+        (["add", "x", "--type", ""], 2),
+        (["list", "--status", "nonsense"], 2),
+        (["candidates", "--status", "nonsense"], 2),
         (["promote", "no-such-id"], 1),
         (["import", "no-such-file"], 1),
     ],
@@ -198,6 +201,53 @@ def test_what_cannot_be_done_is_one_line(place: Place, arguments: list[str], cod
     assert done.out == b""
     assert len(done.err.splitlines()) == 1
     assert done.err.startswith("lsm: ")
+
+
+def test_an_edit_takes_a_lifetime_away(place: Place) -> None:
+    added = place.lsm("memory", "add", "Tea is at four", "--ttl", "2w", "--json").json
+
+    edited = place.lsm("memory", "edit", added["id"], "--ttl", "never", "--json")
+
+    assert edited.json["expires_at"] is None
+
+
+def test_a_candidate_is_not_promoted_with_no_words(place: Place) -> None:
+    proposed = place.lsm("memory", "add", "Tea is at four", "--propose", "--json").json
+
+    refused = place.lsm("memory", "promote", proposed["candidate_id"], "--text", "")
+
+    assert refused.code == 2
+    assert len(place.lsm("memory", "candidates", "--json").json) == 1
+
+
+def test_a_proposal_that_was_rejected_says_so(place: Place) -> None:
+    proposed = place.lsm("memory", "add", "Tea is at four", "--propose", "--json").json
+    place.lsm("memory", "reject", proposed["candidate_id"])
+
+    again = place.lsm("memory", "add", "Tea is at four", "--propose")
+
+    assert again.text == f"known already: {proposed['id']} (it was rejected)\n"
+
+
+def test_a_run_that_changed_no_memory_says_so(place: Place) -> None:
+    reverted = place.lsm("memory", "revert", "--run", "nonsense", "--yes")
+
+    assert (reverted.code, reverted.text) == (0, "")
+    assert reverted.err == "no memory was changed by a run nonsense\n"
+
+
+def test_leaving_the_editor_without_saving_promotes_nothing(place: Place) -> None:
+    place.lsm("memory", "add", "Tea is at four", "--propose")
+    saves = place.write("saves", "#!/bin/sh\nsleep 1; echo Tea is at five > $1\n")
+    empties = place.write("empties", "#!/bin/sh\nsleep 1; echo > $1\n")
+
+    for editor in ("true", f"sh {empties}"):
+        left = place.lsm_typing("e\n", "memory", "review", EDITOR=editor)
+        assert left.text.endswith("0 reviewed\n")
+        assert len(place.lsm("memory", "candidates", "--json").json) == 1
+    place.lsm_typing("e\n", "memory", "review", EDITOR=f"sh {saves}")
+
+    assert [row["text"] for row in place.lsm("memory", "list", "--json").json] == ["Tea is at five"]
 
 
 def test_purge_names_the_document_that_says_the_same_and_succeeds(place: Place) -> None:

@@ -18,6 +18,7 @@ WIRING = {
     "app",
     "catalogue",
     "doctor",
+    "evaluation",
     "keeping",
     "moving_in",
     "places",
@@ -27,13 +28,14 @@ WIRING = {
     "watching",
     "wiring",
 }  # put services together for the faces
-GROUND = {"clock", "errors", "failpoints", "fencing", "paths", "processes"}
+GROUND = {"clock", "errors", "failpoints", "fencing", "once", "paths", "processes"}
 # What each room may import from the package; itself always.
 ALLOWED = {
     "clock": set[str](),
     "errors": set[str](),
     "failpoints": {"errors"},
     "fencing": set[str](),
+    "once": set[str](),
     "processes": {"clock", "errors"},
     "config": GROUND,
     "embedding": GROUND | {"config"},

@@ -20,6 +20,7 @@ from uuid import uuid4
 
 import psycopg
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 
 from lsm.db import Database, open_database
 from lsm.db.migrate import migrations
@@ -158,6 +159,23 @@ class TestAddresses:
             "mine",
         )
         assert without_password(given) == given.replace(":a%40b", "")
+
+    @pytest.mark.parametrize("given", ["postgresql:///mind", "postgres://", "postgresql:///"])
+    def test_an_address_without_a_host_stays_an_address(self, given: str) -> None:
+        shown = without_password(given)
+        sent, _ = split_schema(given)
+
+        assert (shown, sent) == (given, given)
+
+    def test_the_local_socket_is_reached_without_naming_a_host(
+        self, postgres_url: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        known = conninfo_to_dict(postgres_url)
+        monkeypatch.setenv("PGHOST", str(known["host"]))
+        monkeypatch.setenv("PGUSER", str(known["user"]))
+
+        with open_database(f"postgresql:///{known['dbname']}") as db:
+            assert db.rows("SELECT 1 AS one") == [{"one": 1}]
 
 
 class TestLostConnections:

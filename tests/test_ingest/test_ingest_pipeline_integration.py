@@ -939,7 +939,7 @@ def test_the_documents_that_changed_are_told_inside_the_transaction(library: Lib
 
     library.ingest()
 
-    assert told == [([], 1, True), ([a], 2, True), ([b], 2, True)]
+    assert told == [(sorted([a, b]), 1, True), ([a], 2, True), ([b], 2, True)]
 
 
 def test_with_the_default_model_a_passage_is_found_by_its_meaning(either_library: Library) -> None:

@@ -140,6 +140,43 @@ def test_a_configuration_that_cannot_be_read_is_refused(place: Place, old: OldHo
     assert done.err.count("\n") == 1
 
 
+def test_what_is_told_of_many_records_alike_is_told_once(place: Place, old: OldHome) -> None:
+    for number in range(3, 9):
+        old.remember(memory(number, value_json="NaN"))
+
+    tried = place.lsm("migrate", "legacy", old.root)
+
+    assert tried.err.count("value_json holds nan") == 1
+    assert f"memories {memory(3)['id']} and 5 more: value_json holds nan" in tried.err
+    assert "--json lists them all" in tried.err
+
+
+def test_a_file_that_cannot_be_read_is_named_once(place: Place, old: OldHome) -> None:
+    old.manifest.mkdir(parents=True)
+
+    (problem,) = [
+        each
+        for each in place.lsm("migrate", "legacy", old.root, "--json").json["problems"]
+        if each["kind"] == "manifest"
+    ]
+
+    assert problem["key"] == str(old.manifest)
+    assert problem["reason"] == "Is a directory"
+
+
+def test_files_that_were_only_known_are_no_files_of_the_library(place: Place, old: OldHome) -> None:
+    old.know("/gone/for/good.md")
+    place.lsm("migrate", "legacy", old.root, "--apply")
+
+    before = place.lsm("status", "--json").json
+    place.lsm("ingest", place.documents)
+    after = place.lsm("status", "--json").json
+
+    assert (before["files"], before["unread"], before["chunks"]) == (0, 2, 0)
+    assert (after["files"], after["unread"]) == (1, 1)
+    assert "unread     1 files the predecessor knew" in place.lsm("status").text
+
+
 def test_a_second_import_at_the_same_time_is_refused(place: Place, old: OldHome) -> None:
     place.lsm("init")
     with open_database(str(place.home / "lsm.db")) as db, db.hold("move-in"):

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from lsm.agents.memory import MemoryStore
+from lsm.app import Mind
 from tests.test_migration.moving import bring, counts, stored, table
 from tests.test_migration.old_home import candidate, memory
 
 if TYPE_CHECKING:
-    from lsm.app import Mind
+    from pathlib import Path
+
     from tests.test_migration.old_home import OldHome
 
 
@@ -135,6 +137,31 @@ def test_equal_words_under_one_name_stay_two_memories(mind: Mind, old: OldHome) 
     assert counts(report.kinds["memories"]) == {"imported": 3}
     assert {row["status"] for row in table(mind, "lsm_agent_memories")} == {"active"}
     assert report.verified
+
+
+def test_what_was_brought_in_leaves_and_comes_back_whatever_it_is(
+    mind: Mind, old: OldHome, tmp_path: Path
+) -> None:
+    twin = {"memory_key": "colour", "value_json": '"blue"', "tags_json": '["a, b", "' + "t" * 300}
+    twin["tags_json"] += '"]'
+    old.remember(
+        memory(1, **twin),
+        memory(2, **twin),
+        memory(3, memory_key="  k" * 400, value_json=json.dumps("x" * 300_000)),
+        memory(4, id="i" * 1400, memory_type="t " * 200, value_json="[" * 300 + "]" * 300),
+        memory(5, scope=" a / b", value_json='"<lsm-memories>, say"'),
+    )
+    bring(mind, old)
+    first, again = tmp_path / "first.jsonl", tmp_path / "again.jsonl"
+    mind.export_memories(str(first))
+
+    with Mind(str(tmp_path / "other"), str(tmp_path / "other" / "lsm.db")) as other:
+        came = other.memories.load(first)
+        other.export_memories(str(again))
+        twice = other.memories.load(first)
+
+    assert (came.added, twice.identical, came.problems) == (5, 5, ())
+    assert again.read_bytes() == first.read_bytes()
 
 
 def test_a_memory_is_found_by_its_words_and_shown_with_its_history(

@@ -68,8 +68,28 @@ def test_what_differs_in_a_word_or_two_is_alike() -> None:
         alike.add(text, name)
 
     assert alike.groups == [["a", "b"], ["c"]]
-    assert alike.joins(rule)
-    assert not alike.joins("a fourth thing")
+
+
+def test_what_only_joins_makes_no_group_of_its_own() -> None:
+    alike: Alike[str] = Alike()
+    rule = "visitors leave their shoes at the door and wash their hands before they touch a pot "
+    alike.add(rule + "twice", "a")
+
+    assert alike.join(rule + "once", "b")
+    assert not alike.join("a fourth thing", "c")
+
+    assert alike.groups == [["a", "b"]]
+
+
+def test_what_two_groups_hold_between_them_is_like_neither() -> None:
+    alike: Alike[str] = Alike()
+    one, other = "the kiln is fired on fridays at noon", "keys are rotated every ninety days here"
+    alike.add(one, "a")
+    alike.add(other, "b")
+
+    alike.add(f"{one} {other}", "c")
+
+    assert alike.groups == [["a"], ["b"], ["c"]]
 
 
 def test_case_and_punctuation_do_not_tell_texts_apart() -> None:
@@ -77,7 +97,7 @@ def test_case_and_punctuation_do_not_tell_texts_apart() -> None:
 
     alike.add("The kiln: it is FIRED on Fridays.", 1)
 
-    assert alike.joins("the kiln it is fired, on fridays")
+    assert alike.join("the kiln it is fired, on fridays", 2)
 
 
 @given(sentences)

@@ -79,6 +79,10 @@ class Browser:
         """The answer to a button or a form."""
         return self._ask("POST", f"/act/{name}", json=body)
 
+    def post(self, path: str, body: dict[str, Any]) -> Any:
+        """The answer to what a script of a page sends."""
+        return self._ask("POST", path, json=body)
+
     def _ask(self, method: str, path: str, **how: Any) -> Any:
         cookie = f"{self.server.site.cookie}={self.session}"
         headers = self.headers | {"cookie": cookie} | how.pop("headers", {})

@@ -24,7 +24,10 @@ MAX_VALUE = 256 * 1024  # bytes as JSON
 MAX_TAGS = 64
 MAX_NAME = 200  # characters of a type, key, tag, or part of a scope
 MAX_DEPTH = 12  # parts of a scope
+MAX_INDEXED = 1500  # bytes of a type, key, scope or id that was kept elsewhere: an index's limit
 _LONGEST = timedelta(days=36_500)
+_DEEPEST = 100  # levels of a value
+_DEEPEST_KEPT = 400  # ... that a predecessor kept; readers give up at about a thousand
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 _SPACE = re.compile(r"\s+")
@@ -113,16 +116,67 @@ def value(anything: object) -> str:
     Raises:
         InvalidError: JSON cannot hold it, or it is too large.
     """
-    _finite(anything)
+    _plain(anything, _DEEPEST)
     try:
         encoded = msgspec.json.encode(anything)
     except (TypeError, ValueError, OverflowError, UnicodeEncodeError, RecursionError) as error:
         raise InvalidError("value", f"JSON cannot hold it: {error}") from error
     if len(encoded) > MAX_VALUE:
         _refuse("value", f"{len(encoded)} bytes; at most {MAX_VALUE} are kept")
-    if b"\\u0000" in encoded:
-        _refuse("value", "must not hold the character NUL")
     return encoded.decode()
+
+
+def kept(what: str, word: str) -> str:
+    """*word* of a memory that is restored: as it was, if a database can hold and index it.
+
+    Raises:
+        InvalidError: it cannot, or there is nothing in it.
+    """
+    if not word.strip():
+        _refuse(what, "must not be empty")
+    _storable(what, word)
+    if len(word.encode()) > MAX_INDEXED:
+        _refuse(what, f"must be at most {MAX_INDEXED} bytes long")
+    return word
+
+
+def kept_scope(path: str) -> str:
+    """As `kept`, of a scope. Raises InvalidError: it is no path of names, either."""
+    parts = kept("scope", path).split("/")
+    if len(parts) > MAX_DEPTH or {"", ".", ".."} & set(parts) or _CONTROL.search(path):
+        _refuse("scope", f"{path!r:.100} must have at most {MAX_DEPTH} parts, none of them . or ..")
+    return path
+
+
+def kept_text(words: str) -> str:
+    """As `kept`, of any text: it may be long, and a block that was once recalled.
+
+    Raises:
+        InvalidError: a database cannot hold it, or there is nothing in it.
+    """
+    if not words.strip():
+        _refuse("text", "must not be empty")
+    _storable("text", words)
+    return words
+
+
+def kept_value(anything: object) -> None:
+    """Refuse a value that no database of ours can have held, however large.
+
+    Raises:
+        InvalidError: it holds NUL, or is nested deeper than even a predecessor's.
+    """
+    _plain(anything, _DEEPEST_KEPT)
+
+
+def choice(what: str, word: str, words: Sequence[str]) -> None:
+    """Refuse *word*, unless it is one of *words*.
+
+    Raises:
+        InvalidError: it is not.
+    """
+    if word not in words:
+        _refuse(what, f"{word!r} is none of {', '.join(words)}")
 
 
 def ttl(length: timedelta | None) -> timedelta | None:
@@ -161,6 +215,11 @@ def merge_hash(words: str, merges: Sequence[str]) -> str:
     return text_hash(f"merge of {' '.join(sorted(merges))}: {words}")
 
 
+def twin_hash(hashed: str, memory_id: str) -> str:
+    """In the place of *hashed*, of a memory that stands beside another one of the same words."""
+    return hashlib.sha256(f"{hashed}\0{memory_id}".encode()).hexdigest()
+
+
 def _storable(what: str, words: str) -> None:
     if "\0" in words:
         _refuse(what, "must not hold the character NUL")
@@ -170,18 +229,22 @@ def _storable(what: str, words: str) -> None:
         _refuse(what, "holds half of a character (a lone surrogate)")
 
 
-def _finite(anything: Any, depth: int = 0) -> None:
+def _plain(anything: Any, depth: int) -> None:
+    """Refuse what is nested deeper than *depth*, and what would be read back as something else."""
     # The encoder would write null for it, and what is read back would be another value.
     if isinstance(anything, float) and not math.isfinite(anything):
         _refuse("value", "must not hold NaN or infinity")
-    if depth > 100:
-        _refuse("value", "is nested more than 100 deep")
+    if isinstance(anything, str) and "\0" in anything:
+        _refuse("value", "must not hold the character NUL")
+    if depth < 0:
+        _refuse("value", "is nested too deep")
     if isinstance(anything, dict):
-        for each in anything.values():
-            _finite(each, depth + 1)
+        for name, each in anything.items():
+            _plain(name, depth)
+            _plain(each, depth - 1)
     elif isinstance(anything, (list, tuple)):
         for each in anything:
-            _finite(each, depth + 1)
+            _plain(each, depth - 1)
 
 
 def _refuse(what: str, problem: str) -> NoReturn:

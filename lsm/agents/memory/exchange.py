@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from lsm.agents.memory.checks import twin_hash
 from lsm.agents.memory.history import history_of
 from lsm.agents.memory.queue import CandidateRows
 from lsm.agents.memory.records import Header, Record, candidate_of, memory_of, record_of
@@ -16,7 +17,7 @@ from lsm.agents.memory.values import ImportReport, Source
 from lsm.errors import RefusedError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
     from typing import BinaryIO
 
     from lsm.agents.memory.desk import Desk
@@ -91,6 +92,7 @@ class Exchange:
         desk = self._desk
         desk.need_person("import")
         incoming = [memory_of(record, 0) for record in records]
+        told = frozenset(record.id for record in records if record.revisions)
         for memory in incoming:
             if not desk.covers(memory.scope):
                 raise RefusedError(f"scope {memory.scope} lies outside of {desk.writer.scope}")
@@ -98,7 +100,8 @@ class Exchange:
         outcomes: Counter[str] = Counter()
         problems: list[str] = []
         with desk.db.transaction():
-            for record, memory in zip(records, incoming, strict=True):
+            for record, given in zip(records, incoming, strict=True):
+                memory = self._apart(given, told)
                 outcome = self._take(record, memory, vectors.get(memory.id))
                 outcomes[outcome] += 1
                 if outcome == "conflicts":
@@ -129,6 +132,13 @@ class Exchange:
             return "merged"
         self._insert(record, memory, vector)
         return "added"
+
+    def _apart(self, memory: Memory, told: Collection[str]) -> Memory:
+        """*memory* beside another of the same words, if both stood side by side where *told*."""
+        same = self._desk.rows.same(memory) if memory.id in told else None
+        if same is None or same.id == memory.id or same.id not in told:
+            return memory
+        return replace(memory, text_hash=twin_hash(memory.text_hash, memory.id))
 
     def _insert(self, record: Record, memory: Memory, vector: Vector | None) -> None:
         desk = self._desk
@@ -239,7 +249,7 @@ class Exchange:
             memory
             for memory in incoming
             if memory.status == "active"
-            and (memory.id not in known or known[memory.id].text_hash != memory.text_hash)
+            and (memory.id not in known or known[memory.id].text != memory.text)
         ]
         made = self._desk.vectors([memory.text for memory in fresh]) if fresh else None
         return {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
 import msgspec
 
@@ -13,7 +13,7 @@ from lsm.agents.memory.history import states_at
 from lsm.agents.memory.ranking import Facts, Now
 from lsm.agents.memory.review import number_in
 from lsm.agents.memory.rows import STATE
-from lsm.agents.memory.values import TRUSTS, Hit, Memory, Page, ScopeInfo
+from lsm.agents.memory.values import TRUSTS, Hit, Memory, Page, ScopeInfo, SearchOptions, Status
 from lsm.clock import from_text, to_text
 from lsm.errors import InvalidError
 from lsm.vectordb.base import TextQuery
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from lsm.agents.memory.desk import Desk
-    from lsm.agents.memory.values import SearchOptions, Status
     from lsm.vectordb.base import Vector
 
 Mode = Literal["hybrid", "text", "vector"]
@@ -34,6 +33,7 @@ SELECT number, updated_at, confidence, trust, pinned, stale_since
  WHERE number IN :numbers[]
 """
 
+_OPTIONS = frozenset(SearchOptions.__annotations__)
 _DEEP = 64  # how far down each list is looked at first; a page that needs more looks further
 _DEEPER = 4
 
@@ -92,6 +92,7 @@ class Recall:
         """Memories by filter alone, newest first."""
         if status in ("pending", "rejected"):
             raise InvalidError("status", f"{status} ones are listed by candidates")
+        checks.choice("status", status, get_args(Status))
         limit = limit_in(options)
         if status != "active":
             before = number_in(options.get("cursor")) or 2**62
@@ -134,7 +135,13 @@ class Recall:
         return Page(hits, _cursor_of(asked, found[limit - 1]) if len(found) > limit else None)
 
     def _where(self, options: SearchOptions) -> MemoryWhere:
+        if not options.keys() <= _OPTIONS:
+            # A filter that is misspelt must not let through what it was to keep out.
+            unknown = min(options.keys() - _OPTIONS)
+            raise InvalidError(unknown, f"is no option; use {', '.join(sorted(_OPTIONS))}")
         least = options.get("min_trust")
+        if least:
+            checks.choice("min_trust", least, TRUSTS)
         value = options.get("value")
         for name, wanted in (value or {}).items():
             if isinstance(wanted, (dict, list, tuple)):
@@ -150,7 +157,8 @@ class Recall:
 
     def _asked(self, query: str, options: SearchOptions, after: _Cursor | None) -> Asked:
         embedder = self._desk.embedder
-        mode = options.get("mode") or "hybrid"
+        mode: Mode = options.get("mode") or "hybrid"
+        checks.choice("mode", mode, get_args(Mode))
         if mode == "vector" and embedder is None:
             raise InvalidError("mode", "searching by vector needs an embedder; use text")
         vector = None

@@ -105,7 +105,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     Without revisions it comes from elsewhere, and its history begins with its import.
     """
 
-    id: Annotated[str, Meta(min_length=1, max_length=200)]
+    id: Annotated[str, Meta(min_length=1, max_length=checks.MAX_INDEXED)]
     type: str = "fact"
     key: str | None = None
     text: Text
@@ -151,20 +151,19 @@ def record_of(
 
 
 def memory_of(record: Record, number: int) -> Memory:
-    """The memory in *record*, checked as one that is added.
+    """The memory in *record*, checked as one that is added; one with its history, as it was.
 
     Raises:
         InvalidError: a value cannot be remembered.
     """
     given = {name: getattr(record, name) for name in _MEMORY}
-    checks.value(record.value)
-    given |= {
-        "text": checks.text(record.text),
-        "type": checks.name("type", record.type),
-        "key": None if record.key is None else checks.name("key", record.key),
-        "scope": checks.scope(record.scope),
-        "tags": checks.tags(record.tags),
-    }
+    checks.kept("id", record.id)
+    if record.revisions:
+        # Our limits are for what is new: a predecessor's memories go beyond them.
+        for each in (record, *(revision.state for revision in record.revisions)):
+            _check_kept(each)
+    else:
+        given |= _checked(record)
     merges = record.candidate.merges if record.candidate else ()
     waits = bool(merges) and record.status in ("pending", "rejected")
     hashed = checks.merge_hash(given["text"], merges) if waits else checks.text_hash(given["text"])
@@ -174,6 +173,28 @@ def memory_of(record: Record, number: int) -> Memory:
 def candidate_of(record: CandidateRecord, memory: Memory) -> Candidate:
     """The candidate in *record*."""
     return Candidate(memory=memory, **msgspec.structs.asdict(record))
+
+
+def _checked(record: Record) -> dict[str, Any]:
+    checks.value(record.value)
+    return {
+        "text": checks.text(record.text),
+        "type": checks.name("type", record.type),
+        "key": None if record.key is None else checks.name("key", record.key),
+        "scope": checks.scope(record.scope),
+        "tags": checks.tags(record.tags),
+    }
+
+
+def _check_kept(each: Record | State) -> None:
+    checks.kept_text(each.text)
+    checks.kept("type", each.type)
+    checks.kept_scope(each.scope)
+    checks.kept_value(each.value)
+    if each.key is not None:
+        checks.kept("key", each.key)
+    for tag in each.tags:
+        checks.kept("tag", tag)
 
 
 def _candidate_record(candidate: Candidate) -> CandidateRecord:

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from lsm.vectordb.base import Vector
 
 
+_STATUSES = ("pending", "promoted", "rejected", "expired")
+
+
 class Review:
     """The queue, and the two ways out of it."""
 
@@ -35,6 +38,7 @@ class Review:
         self, status: str, scope: str | None, limit: int, cursor: str | None
     ) -> Page[Candidate]:
         """Candidates of one status, oldest first."""
+        checks.choice("status", status, _STATUSES)
         after = number_in(cursor)
         found = self._queue.page(status, self._desk.inside(scope), after or 0, limit + 1)
         more = len(found) > limit

@@ -243,8 +243,10 @@ class Writing:
             self._expire(same)
             same = None
         if same is not None:
-            revives = self._revives(draft, same)
-            return self._revive(draft, same, vector) if revives else self._exists(same)
+            if not self._revives(draft, same):
+                return self._exists(same)
+            edits.refuse_taken_key(desk, same, replaced)
+            return self._revive(draft, same, vector)
         memory = replace(draft.memory, number=number)
         if not draft.proposed:
             edits.refuse_taken_key(desk, memory, replaced)

@@ -226,15 +226,20 @@ class Sources:
         ]
 
     def _broken(self, kinds: tuple[Kind, ...], path: str, reason: str) -> None:
-        self._report.tell(kinds[0], self._shown(path), reason)
+        self._tell(kinds[0], path, reason)
         for kind in kinds:
             self._note(kind, path, "unreadable")
 
     def _partly(self, kind: Kind, path: str, reason: str) -> None:
         if path not in self._told:  # a file is read more than once
             self._told.add(path)
-            self._report.tell(kind, self._shown(path), reason)
+            self._tell(kind, path, reason)
         self._report.kinds[kind].state = "partly"
+
+    def _tell(self, kind: Kind, path: str, reason: str) -> None:
+        # An error of reading begins with the path, which the report names by itself.
+        shown_path = self._shown(path)
+        self._report.tell(kind, shown_path, reason.removeprefix(f"{shown_path}: "))
 
     def _note(self, kind: Kind, path: str, state: State) -> None:
         found = self._report.kinds[kind]

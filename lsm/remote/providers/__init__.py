@@ -35,7 +35,7 @@ def open_provider(
     """
     kind, settings = config.kind_of(name), config.providers.get(name)
     if kind is None:
-        raise ConfigError(f"remote.providers.{name}", "no such source; see `lsm remote list`")
+        raise ConfigError(f"remote.providers.{name}", f"no such source; {_nearest(name, config)}")
     if settings is None or not settings.enabled:
         raise ConfigError(
             f"remote.providers.{name}.enabled",
@@ -45,6 +45,15 @@ def open_provider(
 
     setting = Setting(name, settings, provider_key(name, kind, settings), config.contact)
     return made_provider(kind, setting, readers, feeds, clock)
+
+
+def _nearest(name: str, config: RemoteConfig) -> str:
+    from difflib import get_close_matches
+
+    from lsm.config.models.remote import BUILT_IN
+
+    near = get_close_matches(name, (*BUILT_IN, *config.providers), n=1)
+    return f"did you mean {near[0]}?" if near else "see `lsm remote list`"
 
 
 def key_variable(kind: Kind, settings: ProviderConfig) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import msgspec
 
 from lsm.errors import InvalidError
+from lsm.remote.errors import RemoteError
 from lsm.remote.results import Found
 
 if TYPE_CHECKING:
@@ -94,6 +95,14 @@ class Search:
 
     def mark_seen(self, results: Sequence[Found]) -> None:
         """A search has nothing to mark."""
+
+
+class HeldAnswers(Search):
+    """A source that nobody can ask any more, and whose answers are held."""
+
+    def ask(self, question: Any, web: Web, held: Held | None) -> Fetched:  # noqa: ARG002
+        """Never an answer."""
+        raise RemoteError("offline", "no source of that name is configured")
 
 
 def words(query: str) -> str:

@@ -10,6 +10,9 @@ import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
+import msgspec
+
+from lsm.config.models.remote import JsonFields
 from lsm.remote.answers import Fetched
 from lsm.remote.dates import from_iso
 from lsm.remote.errors import RemoteError
@@ -40,7 +43,11 @@ class JsonSearch(Search):
     def questions(self, query: str, k: int, *, newest: bool = False) -> list[Any]:
         """The words, how many, and of which endpoint: a name may be given another address."""
         asked = super().questions(query, k, newest=newest)
-        return [question | {"url": self._template} for question in asked]
+        endpoint: dict[str, Any] = {"url": self._template}
+        if self._fields != JsonFields():
+            # Mended in the configuration, they mean another answer than the one held.
+            endpoint["fields"] = msgspec.to_builtins(self._fields)
+        return [question | endpoint for question in asked]
 
     def ask(self, question: Any, web: Web, held: Held | None) -> Fetched:  # noqa: ARG002
         """Pages until there are enough results, or no new ones come."""

@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 
 import msgspec
 
+from lsm.config.models.remote import ProviderConfig
 from lsm.remote.answers import Fetched
 from lsm.remote.dates import from_iso
 from lsm.remote.fetch import Ask
@@ -57,6 +58,13 @@ class WikipediaSearch(Search):
     def __init__(self, setting: Setting) -> None:
         self._url = f"https://{setting.config.language}.wikipedia.org/w/api.php"
         self._language = setting.config.language
+
+    def questions(self, query: str, k: int, *, newest: bool = False) -> list[Any]:
+        """The words, how many, and in which language, which the configuration may change."""
+        asked = super().questions(query, k, newest=newest)
+        if self._language == ProviderConfig().language:
+            return asked
+        return [question | {"language": self._language} for question in asked]
 
     def ask(self, question: Any, web: Web, held: Held | None) -> Fetched:  # noqa: ARG002
         """Pages of articles until there are enough."""

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Annotated
 
+import msgspec
+from starlette.concurrency import run_in_threadpool
 from starlette.routing import Route
 
 from lsm.errors import LsmError
 from lsm.web.problems import status_of
 from lsm.web.render import query
-from lsm.web.site import text_in
+from lsm.web.site import MAX_QUERY, body_in, text_in
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -22,6 +25,12 @@ if TYPE_CHECKING:
     from lsm.web.site import Site
 
 _MARK = re.compile(r"\[(\d{1,3})\]")
+
+
+class Question(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a language model is to answer from the passages."""
+
+    q: Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_QUERY)]
 
 
 @dataclass(frozen=True)
@@ -36,10 +45,17 @@ def routes(site: Site) -> list[BaseRoute]:
     """Of questions."""
 
     def show(request: Request) -> Response:
-        question = text_in(request, "q")
+        # A visit is no question to a model: browsers and others fetch addresses unasked.
+        return drawn(request, text_in(request, "q"), llm=False)
+
+    async def write(request: Request) -> Response:
+        given = await body_in(request, Question)
+        return await run_in_threadpool(partial(drawn, request, given.q, llm=True))
+
+    def drawn(request: Request, question: str, *, llm: bool) -> Response:
         answer, problem = None, None
         try:
-            answer = site.mind.ask(question) if question.strip() else None
+            answer = site.mind.ask(question, llm=llm) if question.strip() else None
         except LsmError as error:
             if status_of(error) not in (400, 502):
                 raise
@@ -50,12 +66,13 @@ def routes(site: Site) -> list[BaseRoute]:
             "paragraphs": _paragraphs(answer) if answer else (),
             "cited": [(each, _address(each)) for each in answer.citations] if answer else (),
             "problem": str(problem) if problem else "",
-            "overview": site.mind.overview(),
+            "writer": "" if llm else site.mind.config.llm.model,
+            "overview": None if answer else site.mind.overview(),
         }
         status = status_of(problem) if problem else 200
         return site.renderer.page(request, "ask.html", values, status)
 
-    return [Route("/ask", show)]
+    return [Route("/ask", show), Route("/ask", write, methods=["POST"])]
 
 
 def _paragraphs(answer: Answer) -> list[list[Said]]:

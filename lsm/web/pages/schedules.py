@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -74,27 +75,6 @@ def routes(site: Site) -> list[BaseRoute]:
         }
         return site.renderer.page(request, "schedules.html", values)
 
-    def one(request: Request) -> Response:
-        row = scheduler.get(request.path_params["schedule_id"])
-        slot, run_id = text_in(request, "slot"), text_in(request, "run")
-        before = (slot, run_id) if slot else None
-        history = scheduler.history_page(row.schedule_id, before, PAGE + 1)
-        window = _window(site.mind.clock(), _WINDOWS["24h"])
-        last = history[PAGE - 1] if len(history) > PAGE else None
-        address = f"/schedules/{row.schedule_id}"
-        values = {
-            "planned": _planned(site, row, history, window),
-            "row": row,
-            "window": window,
-            "width": WIDTH,
-            "lane": LANE,
-            "history": history[:PAGE],
-            "next": query(address, slot=last.slot_at, run=last.run_id) if last else "",
-            "coming": _coming(site, row, 5),
-            "runs_schedules": site.runs_schedules,
-        }
-        return site.renderer.page(request, "schedule.html", values)
-
     def run(request: Request) -> Response:
         found = scheduler.run(request.path_params["run_id"])
         memories, candidates = site.mind.agency.written_by_run(found.run_id)
@@ -109,9 +89,32 @@ def routes(site: Site) -> list[BaseRoute]:
 
     return [
         Route("/schedules", show),
-        Route("/schedules/{schedule_id:path}", one),
+        Route("/schedules/{schedule_id:path}", partial(_one, site)),
         Route("/runs/{run_id}", run),
     ]
+
+
+def _one(site: Site, request: Request) -> Response:
+    scheduler = site.scheduler
+    row = scheduler.get(request.path_params["schedule_id"])
+    slot, run_id = text_in(request, "slot"), text_in(request, "run")
+    before = (slot, run_id) if slot else None
+    history = scheduler.history_page(row.schedule_id, before, PAGE + 1)
+    window = _window(site.mind.clock(), _WINDOWS["24h"])
+    last = history[PAGE - 1] if len(history) > PAGE else None
+    address = f"/schedules/{row.schedule_id}"
+    values = {
+        "planned": _planned(site, row, history, window),
+        "row": row,
+        "window": window,
+        "width": WIDTH,
+        "lane": LANE,
+        "history": history[:PAGE],
+        "next": query(address, slot=last.slot_at, run=last.run_id) if last else "",
+        "coming": _coming(site, row, 5),
+        "runs_schedules": site.runs_schedules,
+    }
+    return site.renderer.page(request, "schedule.html", values)
 
 
 def _window(now: datetime, hours: int) -> Window:

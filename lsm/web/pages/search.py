@@ -53,7 +53,7 @@ def routes(site: Site) -> list[BaseRoute]:
             "more": min(2 * k, MAX_K) if found and len(found) == k < MAX_K else None,
             "found": found,
             "problem": str(problem) if problem else "",
-            "overview": site.mind.overview(),
+            "overview": None if wanted else site.mind.overview(),
             "newest": () if wanted else site.mind.catalogue.newest(),
         }
         status = status_of(problem) if problem else 200

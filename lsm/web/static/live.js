@@ -37,25 +37,45 @@ function searching(form) {
   });
 }
 
-// A model may think for a while: say so, and take the answer over when it comes.
+// The passages come at once. A model may think for a while: it is asked only by whoever presses a
+// button, never by a visit, and takes the place of the passages when it has answered.
 function asking(form) {
+  const place = () => document.querySelector(form.dataset.ask);
+  let latest = 0; // of several questions, only the last one is shown
+  async function bring(address, body) {
+    const mine = ++latest;
+    place().setAttribute("aria-busy", "true");
+    place().classList.add("busy");
+    say(body ? "The model is reading the passages \u2026" : "Looking for passages \u2026");
+    try {
+      const page = await load(address, undefined, body);
+      if (mine !== latest) return false;
+      if (!take(page, form.dataset.ask)) throw new Error("That did not work; ask again.");
+      document.title = page.title;
+      const told = document.querySelector(`${form.dataset.ask} [data-announce]`);
+      say(told ? told.textContent.trim() : "", { quietly: true });
+      return true;
+    } catch (error) {
+      place().removeAttribute("aria-busy");
+      place().classList.remove("busy");
+      say(error.message);
+      return false;
+    }
+  }
+  const write = async () => {
+    const q = new URLSearchParams(location.search).get("q");
+    document.querySelector("[data-write]").disabled = true;
+    if (!(await bring("/ask", { q }))) document.querySelector("[data-write]")?.removeAttribute("disabled");
+  };
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     const address = `${form.getAttribute("action")}?${new URLSearchParams(new FormData(form))}`;
-    const place = document.querySelector(form.dataset.ask);
-    place.setAttribute("aria-busy", "true");
-    place.classList.add("busy");
-    say("Reading the passages \u2026");
-    try {
-      const page = await load(address);
-      take(page, form.dataset.ask);
-      document.title = page.title;
-      history.pushState(null, "", address);
-      const told = document.querySelector(`${form.dataset.ask} [data-announce]`);
-      say(told ? told.textContent.trim() : "", { quietly: true });
-    } catch (error) {
-      say(error.message);
-    }
+    if (!(await bring(address))) return;
+    history.pushState(null, "", address);
+    if (document.querySelector("[data-write]")) await write();
+  });
+  document.addEventListener("click", (event) => {
+    if (event.target.closest?.("[data-write]")) write();
   });
 }
 

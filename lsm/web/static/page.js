@@ -1,10 +1,11 @@
 // Fetching a page and putting parts of it into this one. The browser parses it as a document of
 // its own, in which nothing runs; what is taken over are its nodes. No text ever becomes markup.
 
-export function load(address, signal) {
+export function load(address, signal, body) {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
-    request.open("GET", address);
+    request.open(body ? "POST" : "GET", address);
+    if (body) request.setRequestHeader("content-type", "application/json");
     request.responseType = "document";
     request.onload = () => {
       if (request.status === 401) location.reload(); // the key has run out: the page says what to do
@@ -14,7 +15,7 @@ export function load(address, signal) {
     request.onerror = () => reject(new Error("The server does not answer; is lsm serve running?"));
     request.onabort = () => reject(new DOMException("", "AbortError"));
     signal?.addEventListener("abort", () => request.abort());
-    request.send();
+    request.send(body ? JSON.stringify(body) : null);
   });
 }
 

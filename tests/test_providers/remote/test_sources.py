@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 
-from lsm.config.models.remote import ProviderConfig, RemoteConfig
+from lsm.config.models.remote import JsonFields, ProviderConfig, RemoteConfig
 from lsm.errors import ConfigError, InvalidError
+from lsm.remote.errors import RemoteError
 from lsm.remote.storage import cache_key
 from tests.test_providers.remote import formats
+from tests.test_providers.remote.conftest import ENABLED
 from tests.test_providers.remote.formats import said
 from tests.test_providers.replay import Reply
 
@@ -51,6 +54,73 @@ def test_out_of_the_box_nothing_is_enabled() -> None:
 
     assert not any(provider.enabled for provider in config.providers.values())
     assert not ProviderConfig().enabled
+
+
+def test_an_answer_from_the_cache_says_when_it_was_fetched(
+    sources: RemoteSources, replay: Replay, clock: Time
+) -> None:
+    replay.says("export.arxiv.org", said(formats.ARXIV))
+    fetched = sources.search("arxiv", "tides")
+    clock.pass_by(hours=5)
+
+    again = sources.search("arxiv", "tides")
+
+    assert again.cached
+    assert again.created_at == fetched.created_at == "2026-03-01T12:00:00.000000Z"
+
+
+def test_what_is_held_of_a_source_that_is_off_is_shown_offline(
+    open_sources: Callable[..., RemoteSources], replay: Replay
+) -> None:
+    replay.says("export.arxiv.org", said(formats.ARXIV))
+    open_sources().search("arxiv", "tides")
+    off = open_sources({"arxiv": ProviderConfig(enabled=False)})
+
+    answer = off.search("arxiv", "tides", offline=True)
+    off.mark_shown(answer)
+
+    assert [result.title for result in answer.results][1] == "An old one"
+    assert (answer.cached, answer.stale, len(replay.requests)) == (True, False, 1)
+
+
+def test_what_a_source_of_a_name_that_is_gone_answered_is_shown_offline(
+    sources: RemoteSources, replay: Replay
+) -> None:
+    question = {"query": "tides", "k": 10}
+    sources.cache.put("My arXiv (mirror)", question, [], None)
+
+    answer = sources.search("My arXiv (mirror)", "tides", offline=True)
+
+    assert (answer.results, answer.cached, replay.requests) == ((), True, [])
+    with pytest.raises(RemoteError, match="not asked, for --offline"):
+        sources.search("My arXiv (mirror)", "waves", offline=True)
+    with pytest.raises(ConfigError, match="no such source"):
+        sources.search("My arXiv (mirror)", "tides")
+
+
+@pytest.mark.parametrize(
+    ("host", "name", "changed"),
+    [
+        ("en.wikipedia.org", "wikipedia", {"language": "de"}),
+        ("search.example.org", "searx", {"fields": JsonFields(snippet="abstract")}),
+        ("search.example.org", "searx", {"url": "https://other.example.org/?q={searchTerms}"}),
+    ],
+)
+def test_an_answer_of_other_settings_is_not_served(
+    open_sources: Callable[..., RemoteSources],
+    replay: Replay,
+    host: str,
+    name: str,
+    changed: dict[str, Any],
+) -> None:
+    replay.says(host, said(formats.WIKIPEDIA if name == "wikipedia" else {"results": []}))
+    open_sources().search(name, "tides")
+    later = open_sources({name: msgspec.structs.replace(ENABLED[name], **changed)})
+
+    with pytest.raises(RemoteError) as caught:
+        later.search(name, "tides", offline=True)
+
+    assert caught.value.code == "offline"
 
 
 def test_a_kept_result_is_a_document_with_its_url_as_source(

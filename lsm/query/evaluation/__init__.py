@@ -1,0 +1,1 @@
+"""How well search finds: questions with known answers, scored, and compared with before."""
