@@ -17,8 +17,8 @@ from lsm.agents.schedules import Every, Policy, Schedule
 from lsm.app import Mind
 from lsm.errors import LsmError
 from lsm.migration.database.digest import digest
+from tests.faults.quick_model import one_model
 from tests.test_agents.scheduling import FakeClock, Scripted
-from tests.test_ingest.library import Model
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -69,7 +69,6 @@ class World:
 
     def __post_init__(self) -> None:
         self.mind.clock = self.clock
-        self.mind.embedder = Model()
         agent = Scripted(self.write_down)
         terms = Terms(clock=self.clock, monotonic=self.clock.monotonic, parallel=1)
         self.scheduler = AgentScheduler(self.mind.db, lambda _: agent, terms=terms)
@@ -155,6 +154,7 @@ class World:
 def without_chance(monkeypatch: pytest.MonkeyPatch) -> Chance:
     """Ids, times of reading and owners are counted, from the same number on for each engine."""
     chance = Chance()
+    monkeypatch.setattr("lsm.embedding.open_embedder", one_model)
     monkeypatch.setattr("lsm.agents.memory.ids.secrets", chance)
     monkeypatch.setattr("lsm.ingest.sorting.time", chance)
     monkeypatch.setattr("lsm.agents.loop.new_owner", lambda: chance.owner)

@@ -152,7 +152,8 @@ def test_what_is_told_of_many_records_alike_is_told_once(place: Place, old: OldH
 
 
 def test_a_file_that_cannot_be_read_is_named_once(place: Place, old: OldHome) -> None:
-    old.manifest.mkdir(parents=True)
+    old.manifest.unlink()
+    old.manifest.mkdir()
 
     (problem,) = [
         each
@@ -165,7 +166,8 @@ def test_a_file_that_cannot_be_read_is_named_once(place: Place, old: OldHome) ->
 
 
 def test_files_that_were_only_known_are_no_files_of_the_library(place: Place, old: OldHome) -> None:
-    old.know("/gone/for/good.md")
+    here = manifest_key(place.documents / "Kiln.md")
+    old.write_manifest({here: entry(b"older"), "/gone/for/good.md": entry(b"gone")})
     place.lsm("migrate", "legacy", old.root, "--apply")
 
     before = place.lsm("status", "--json").json

@@ -50,7 +50,7 @@ def test_whoever_asks_the_model_gets_its_answer_with_citations(
 ) -> None:
     from lxml import html
 
-    answer = server.browser().post("/ask", {"q": "how often do we rotate keys"})
+    answer = server.browser().post("/ask/written", {"q": "how often do we rotate keys"})
 
     seen = html.fromstring(answer.text)
     assert words(seen.xpath("//article//p")[0]) == "Every 90 days. [1]"
@@ -64,9 +64,9 @@ def test_a_model_that_fails_leaves_the_passages_and_says_so(server: Server) -> N
     from lxml import html
 
     asking = server.browser()
-    asking.post("/ask", {"q": "how often do we rotate keys"})  # the only answer it has
+    asking.post("/ask/written", {"q": "how often do we rotate keys"})  # the only answer it has
 
-    answer = asking.post("/ask", {"q": "and when do we rotate keys"})
+    answer = asking.post("/ask/written", {"q": "and when do we rotate keys"})
 
     seen = html.fromstring(answer.text)
     assert answer.status_code == 200
@@ -78,5 +78,5 @@ def test_a_model_that_fails_leaves_the_passages_and_says_so(server: Server) -> N
 def test_a_question_that_is_none_reaches_no_model(
     server: Server, model: ModelServer, body: dict[str, object]
 ) -> None:
-    assert server.browser().post("/ask", body).status_code == 400
+    assert server.browser().post("/ask/written", body).status_code == 400
     assert model.requests == []

@@ -72,7 +72,7 @@ def routes(site: Site) -> list[BaseRoute]:
         status = status_of(problem) if problem else 200
         return site.renderer.page(request, "ask.html", values, status)
 
-    return [Route("/ask", show), Route("/ask", write, methods=["POST"])]
+    return [Route("/ask", show), Route("/ask/written", write, methods=["POST"])]
 
 
 def _paragraphs(answer: Answer) -> list[list[Said]]:

@@ -65,7 +65,7 @@ function asking(form) {
   const write = async () => {
     const q = new URLSearchParams(location.search).get("q");
     document.querySelector("[data-write]").disabled = true;
-    if (!(await bring("/ask", { q }))) document.querySelector("[data-write]")?.removeAttribute("disabled");
+    if (!(await bring("/ask/written", { q }))) document.querySelector("[data-write]")?.removeAttribute("disabled");
   };
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
