@@ -34,6 +34,7 @@ class Chroma:
         self._documents = documents
 
     def open(self, folder: str) -> None:
+        self._folder = folder
         self._collection = _chroma(self._chromadb, folder)
 
     def ingest(self) -> int:
@@ -59,7 +60,13 @@ class Chroma:
         return found["ids"][0]
 
     def accuracy(self, level: int) -> None:
+        from chromadb.api.client import SharedSystemClient
+
         self._collection.modify(configuration={"hnsw": {"ef_search": level}})
+        # An index that is loaded goes on as it was: only another client reads the new setting.
+        SharedSystemClient.clear_system_cache()
+        client = self._chromadb.PersistentClient(self._folder, _quiet(self._chromadb))
+        self._collection = client.get_collection("chunks", embedding_function=None)
 
     def vectors(self) -> tuple[list[str], Any]:
         return _vectors(self._collection)

@@ -1,4 +1,4 @@
-"""Files with bytes turned, cut out, doubled and put in: each gets an answer, and the next is read."""
+"""Files with bytes turned, cut, doubled and put in: each gets an answer, and the next is read."""
 
 from __future__ import annotations
 

@@ -154,6 +154,7 @@ def test_a_hostile_document_runs_nothing_and_fetches_nothing(tmp_path: Path) -> 
             for path in (
                 "/?q=harmless+title", "/ask?q=harmless+title", "/memory", "/memory/review",
                 "/document/1", "/document/1?view=lines", "/document/2", "/document/3",
+                "/document/4", "/?q=unbroken",
                 "/library/documents", "/schedules",
             ):  # fmt: skip
                 screen.go(path)
@@ -161,6 +162,7 @@ def test_a_hostile_document_runs_nothing_and_fetches_nothing(tmp_path: Path) -> 
                 for scheme in ("javascript", "data", "vbscript"):
                     assert not screen.run(f"document.querySelector('a[href^=\"{scheme}:\"]')")
                 assert screen.run("window.pwned") is None
+                assert not screen.run(f"{WIDTH}.scrollWidth > {WIDTH}.clientWidth")
                 assert screen.complaints() == []
 
         assert heard.heard == []
@@ -268,6 +270,8 @@ def hostile_home(folder: Path, heard: Canary) -> Path:
     attack = ATTACK.format(canary=heard.address)
     (library / "a.md").write_text(attack, "utf-8")
     (library / "b.html").write_text(f"<title>harmless</title>{attack}", "utf-8")
+    wide = f"|{'|'.join(f'column {n}' for n in range(30))}|\n|{'---|' * 30}\n"
+    (library / "wide.md").write_text(f"# {'unbroken' * 30}\n\n{wide}\nunbroken\n", "utf-8")
     (library / "\u202egpj.c<img src=x onerror=alert(1)>.md").write_text(attack, "utf-8")
     home = folder / "home"
     with Mind(str(home)) as mind:

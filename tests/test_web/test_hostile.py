@@ -133,17 +133,17 @@ def test_every_attack_is_shown_as_the_text_it_is(infested: Browser) -> None:
     assert "49" not in re.sub(r'"[^"]*"|\d{4,}', "", shown)
 
 
-@pytest.mark.parametrize("text", [*SCRIPTS, *MARKDOWN])
-def test_markdown_of_others_is_only_ever_text_and_links(text: str) -> None:
+def test_markdown_of_others_is_only_ever_text_and_links() -> None:
     from lxml import html
 
-    made = prose(f"{text}\n\nand {text}")
-    assert made is not None
+    for text in (*SCRIPTS, *MARKDOWN):
+        made = prose(f"{text}\n\nand {text}")
+        assert made is not None
 
-    tree = html.fragment_fromstring(str(made), create_parent=True)
+        tree = html.fragment_fromstring(str(made), create_parent=True)
 
-    assert list(dangers_in(tree)) == []
-    assert tree.xpath(".//img | .//svg | .//video | .//input") == []
+        assert list(dangers_in(tree)) == [], text
+        assert tree.xpath(".//img | .//svg | .//video | .//input") == [], text
 
 
 @pytest.mark.parametrize("text", SCRIPTS[::3])
