@@ -25,15 +25,17 @@ _QUERY = "the edition goes on: salt, sand and wind"
 def read(home: str, database: str | None, say: Callable[[str], None]) -> None:
     """Read for ever; *say* is told how often so far, or what was wrong."""
     met: set[str] = set()  # what has been there cannot be gone
+    number = 0  # of documents that were there
     with Mind(home, database) as mind:
-        for number, place in enumerate(cycle(places(os.path.join(home, "notes"))), 1):
+        for place in cycle(places(os.path.join(home, "notes"))):
             problem = problem_of(mind, place, there=place in met)
             if problem is None:
                 met.add(place)
+                number += 1
+                if number % _SAY_EVERY == 0:
+                    say(f"read {number}")
             elif problem:
                 say(f"problem {problem}")
-            if number % _SAY_EVERY == 0:
-                say(f"read {number}")
 
 
 def problem_of(mind: Mind, place: str, *, there: bool) -> str | None:

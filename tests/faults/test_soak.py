@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def test_everybody_at_once_and_nobody_is_told_to_wait(sqlite_url: str, tmp_path: Path) -> None:
-    report = soak(tmp_path, sqlite_url, 8)
+    report = soak(tmp_path, sqlite_url, 7)
 
     assert report.errors == []
     assert {"search", "memory", "scheduler", "lsm ingest", "mcp search"} <= set(report.done)
@@ -25,7 +25,7 @@ def test_a_program_that_does_not_wait_its_turn_is_caught(
 ) -> None:
     monkeypatch.setattr(sqlite, "BUSY_MS", 0)
 
-    report = soak(tmp_path, sqlite_url, 8)
+    report = soak(tmp_path, sqlite_url, 5)
 
     assert any(error.startswith("memory: BusyError") for error in report.errors)
 

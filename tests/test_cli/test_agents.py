@@ -196,7 +196,7 @@ def test_interrupted_it_ends_at_once_and_says_so(place: Place, server: ModelServ
 
     def slow(_: Seen) -> Any:
         asked.set()
-        return Fail(500, after_s=3)
+        return Fail(500, after_s=15)
 
     server.brain = slow
     (place.home / "lsm.toml").write_text(
